@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
+from django.db import models
+
+CHANNEL_NAME = RegexValidator(
+    r"\A[a-z0-9_]{3,30}\Z", "Use 3 to 30 lower-case letters, digits or underscores.", code="channel_name"
+)
+# Names that would read as a page of the site, or as its voice.
+RESERVED_NAMES = frozenset(
+    """about abuse account accounts admin administrator api app auth chat dashboard docs embed explore feed healthz help
+    hls home internal live livestream login logout me mod moderator new official owner password popular privacy profile
+    readyz recordings register root rss search settings signup staff static stream streams support system terms user
+    users watch webmaster ws www""".split()
+)
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("e-mail address", unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+
+class Channel(models.Model):
+    owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel")
+    name = models.CharField(max_length=30, unique=True, validators=[CHANNEL_NAME])
+    title = models.CharField(max_length=140, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"/@{self.name}/"
+
+
+class Follow(models.Model):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="follows")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="followers")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "channel"], name="one_follow_per_user_and_channel")]

@@ -1,0 +1,84 @@
+"""What MongoDB holds, in its portable subset: hot access by `_id`, updates of one document by `$set`, `$inc`, `$max`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from typing import Any, ClassVar
+
+import mongoengine as me
+from django.conf import settings
+
+me.connect(
+    host=settings.MONGODB_URI,
+    alias="default",
+    connect=False,
+    tz_aware=True,
+    uuidRepresentation="standard",
+    connectTimeoutMS=1000,
+    socketTimeoutMS=settings.STORE_TIMEOUT_S * 1000,
+    serverSelectionTimeoutMS=settings.STORE_TIMEOUT_S * 1000,
+)
+
+
+def key_hash(key: str) -> str:
+    """A plain hash is enough for 160 random bits (OWASP ASVS 6.5.2)."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class StreamKey(me.Document):
+    hash = me.StringField(primary_key=True)
+    public_id = me.StringField(required=True)
+    channel_id = me.IntField(required=True)
+    label = me.StringField(default="", max_length=60)
+    created_at = me.DateTimeField(required=True)
+    expires_at = me.DateTimeField()
+    revoked_at = me.DateTimeField()
+    refused_until = me.DateTimeField()
+    last_used_at = me.DateTimeField()
+    # what its publisher last sent: {"width", "height", "fps", "gop_s", "video", "audio"}
+    profile = me.DictField()
+
+    meta: ClassVar[dict[str, Any]] = {"collection": "stream_keys", "indexes": ["channel_id"], "auto_create_index": False}
+
+    @classmethod
+    def issue(
+        cls, channel_id: int, now: dt.datetime, label: str = "", expires_at: dt.datetime | None = None
+    ) -> tuple[StreamKey, str]:
+        """Make a key and return it with its text, which is stored nowhere: show it now or never."""
+        public_id = secrets.token_hex(4)
+        text = f"live_{public_id}_{secrets.token_hex(20)}"
+        key = cls(
+            hash=key_hash(text), public_id=public_id, channel_id=channel_id, label=label, created_at=now, expires_at=expires_at
+        ).save(force_insert=True)
+        return key, text
+
+    @classmethod
+    def of_channel(cls, channel_id: int) -> list[StreamKey]:
+        return list(cls.objects(channel_id=channel_id).order_by("-created_at"))
+
+    def state(self, now: dt.datetime) -> str:
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at and self.expires_at <= now:
+            return "expired"
+        return "active"
+
+    def revoke(self, now: dt.datetime) -> None:
+        self.update(set__revoked_at=now)
+
+
+class StreamMetadata(me.Document):
+    id = me.StringField(primary_key=True)  # the broadcast's
+    channel = me.StringField(required=True)
+    started_at = me.DateTimeField(required=True)
+    ended_at = me.DateTimeField()
+    duration_s = me.FloatField()
+    end_reason = me.StringField()
+    # as measured by the source job: codecs, size, fps, keyframe interval, bit rate
+    ingest = me.DictField()
+    # name → codecs, width, height, bandwidth
+    renditions = me.DictField()
+
+    meta: ClassVar[dict[str, Any]] = {"collection": "stream_metadata", "auto_create_index": False}
