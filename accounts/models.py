@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 
@@ -17,6 +18,11 @@ RESERVED_NAMES = frozenset(
     readyz recordings register root rss search settings signup staff static stream streams support system terms user
     users watch webmaster ws www""".split()
 )
+
+
+def refuse_reserved(name: str) -> None:
+    if name in RESERVED_NAMES:
+        raise ValidationError("This name is kept for the site. Choose another one.", code="reserved")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -41,7 +47,12 @@ class User(AbstractUser):
 
 class Channel(models.Model):
     owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel")
-    name = models.CharField(max_length=30, unique=True, validators=[CHANNEL_NAME])
+    name = models.CharField(
+        max_length=30,
+        unique=True,
+        validators=[CHANNEL_NAME, refuse_reserved],
+        error_messages={"unique": "This name is taken. Choose another one."},
+    )
     title = models.CharField(max_length=140, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
