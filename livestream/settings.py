@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
     "accounts",
     "streams",
@@ -47,6 +48,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "livestream.middleware.KeepOutOfCaches",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -146,6 +148,9 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "optional")
+ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the edge writes X-Forwarded-For itself
+# While there is no administrator, /accounts/first-administrator/TOKEN/ makes one.
+FIRST_ADMIN_TOKEN = env.str("FIRST_ADMIN_TOKEN", "")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "home"
@@ -162,7 +167,13 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Livestream", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SITE_NAME} API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 # --- ingest and encoding --------------------------------------------------------------------------------------------------
 
@@ -173,6 +184,7 @@ RTMP_HOOK_SECRET = env.str("RTMP_HOOK_SECRET")
 if len(RTMP_HOOK_SECRET) < 20:
     raise ImproperlyConfigured("RTMP_HOOK_SECRET is too short: give at least 20 random characters")
 FFMPEG = env.str("FFMPEG", "ffmpeg")
+X264_PRESET = env.str("X264_PRESET", "veryfast")
 ENCODER_SLOTS = env.int("ENCODER_SLOTS", 20)  # encode jobs (one rendition each) that one `runencoder` takes at a time
 
 LOGGING = {

@@ -1,0 +1,152 @@
+"""An instance: one folder with everything that one running copy of the site keeps, and the addresses it was given."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import random
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SECRETS = ("SECRET_KEY", "RTMP_HOOK_SECRET", "FIRST_ADMIN_TOKEN", "STORES_PASSWORD")
+# Below what the kernel gives to outgoing connections, so that a restarted process finds its port still free.
+INTERNAL_PORTS = range(20000, 32000)
+
+
+class SetupError(Exception):
+    """A sentence for whoever started the site: what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    folder: Path
+    public: bool
+
+    @property
+    def env_file(self) -> Path:
+        return self.folder / "env"
+
+    @property
+    def supervisor_config(self) -> Path:
+        return self.folder / "supervisord.conf"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def data(self) -> Path:
+        """Where the stores keep their files: elsewhere, if root's checkout is closed to the users they run as."""
+        if os.geteuid() != 0 or open_to_all(self.folder.parent):
+            return self.folder / "data"
+        name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
+        return Path("/var/tmp") / f"livestream-{name}"
+
+    def make_folders(self) -> None:
+        for path in (self.folder, self.data, self.logs):
+            path.mkdir(parents=True, exist_ok=True)
+        if self.data.lstat().st_uid != os.geteuid() or self.data.is_symlink():
+            raise SetupError(f"{self.data} belongs to somebody else: remove it, then start again.")
+        self.data.chmod(0o711)
+        self.logs.chmod(0o700)
+
+    def lock(self) -> IO[str]:
+        """Held by the file that is returned, and by every process that inherits it."""
+        file = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"{self.folder} is already running: stop it first, or wait until it has stopped.") from None
+        return file
+
+
+def open_to_all(path: Path) -> bool:
+    """Whether any user may pass through this folder and those above it."""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
+
+
+def free_port() -> int:
+    for port in random.sample(INTERNAL_PORTS, 200):
+        if is_free("127.0.0.1", port):
+            return port
+    raise SetupError("No free port was found between 20000 and 32000 on 127.0.0.1: stop something that uses them.")
+
+
+def is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def public_port(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise SetupError(f"{name}={text} is no port: give a number from 1 to 65535.")
+    if not is_free("", int(text)):
+        raise SetupError(f"Port {text} is busy: stop what uses it, or choose another with {name}=NUMBER.")
+    return int(text)
+
+
+def read_env(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace a file that only its owner may read, in one step."""
+    new = file.with_name(file.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text)
+    new.replace(file)
+
+
+def make_env(instance: Instance, outer: Mapping[str, str]) -> dict[str, str]:
+    """All variables of the instance: secrets stay as they were, addresses are new, what the caller's environment says wins."""
+    env = kept_secrets(read_env(instance.env_file))
+    env |= addresses(instance, env["STORES_PASSWORD"])
+    env |= {name: outer[name] for name in env if name in outer}
+    env.setdefault("ALLOWED_HOSTS", outer.get("ALLOWED_HOSTS", allowed_hosts(env["PUBLIC_URL"])))
+    return env
+
+
+def kept_secrets(old: Mapping[str, str]) -> dict[str, str]:
+    return {name: old.get(name) or secrets.token_urlsafe(32) for name in SECRETS}
+
+
+def addresses(instance: Instance, password: str) -> dict[str, str]:
+    edge = public_port("EDGE_PORT", 8000) if instance.public else free_port()
+    rtmp = public_port("RTMP_PORT", 1935) if instance.public else free_port()
+    host = "0.0.0.0" if instance.public else "127.0.0.1"
+    return {
+        "PUBLIC_URL": f"http://localhost:{edge}",
+        "EDGE_LISTEN": f"{host}:{edge}",
+        "WEB_LISTEN": f"127.0.0.1:{free_port()}",
+        "ORIGIN_LISTEN": f"127.0.0.1:{free_port()}",
+        "RTMP_LISTEN": f"{host}:{rtmp}",
+        "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",
+        "RTMP_PUBLIC_URL": f"rtmp://localhost:{rtmp}/live",
+        "RTMP_CONTROL_URL": f"http://127.0.0.1:{free_port()}",
+        "DATABASE_URL": f"postgres://livestream:{password}@127.0.0.1:{free_port()}/livestream",
+        "MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/livestream",
+        "SEGMENTS_REDIS_URL": f"redis://:{password}@127.0.0.1:{free_port()}/0",
+        "CONTROL_REDIS_URL": f"redis://:{password}@127.0.0.1:{free_port()}/0",
+        "EMAIL_URL": f"filemail:///{instance.folder / 'mail'}",
+        "STATIC_ROOT": str(instance.folder / "static"),
+    }
+
+
+def allowed_hosts(public_url: str) -> str:
+    return ",".join(dict.fromkeys(["localhost", "127.0.0.1", urlsplit(public_url).hostname or "localhost"]))

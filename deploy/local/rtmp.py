@@ -1,0 +1,55 @@
+"""Renders the RTMP server's configuration with a fresh boot id, then becomes the RTMP server: `python -m deploy.local.rtmp`.
+
+Publishers are known by boot id and client id, since nginx counts its clients from 1 again at each start.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+from deploy.local.instance import SetupError, read_env, write_private
+from deploy.local.program import become, bound, hand_over, system_tool, unprivileged
+
+TEMPLATE = Path(__file__).with_name("nginx.conf.in")
+MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib/nginx/modules", "/etc/nginx/modules")
+
+
+def main() -> None:
+    env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
+    folder = Path(sys.argv[1])
+    user = unprivileged("www-data")
+    config = folder / "nginx.conf"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write_private(config, render(env, folder, boot=secrets.token_hex(8)))
+    for path in (folder, config):
+        hand_over(path, user)
+    become([*bound(user), system_tool("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(config)])
+
+
+def render(env: dict[str, str], folder: Path, boot: str) -> str:
+    return Template(TEMPLATE.read_text()).substitute(
+        folder=folder,
+        module=rtmp_module(),
+        listen=env["RTMP_LISTEN"],
+        control=urlsplit(env["RTMP_CONTROL_URL"]).netloc,
+        hook=f"http://{env['WEB_LISTEN']}/internal/rtmp/{env['RTMP_HOOK_SECRET']}/{boot}/",
+    )
+
+
+def rtmp_module() -> Path:
+    for folder in MODULES:
+        if (module := Path(folder) / "ngx_rtmp_module.so").exists():
+            return module
+    raise SetupError("nginx's RTMP module was not found: run script/bootstrap.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SetupError as error:
+        sys.exit(str(error))

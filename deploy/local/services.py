@@ -1,0 +1,30 @@
+"""The site's own programs and the two servers in front of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from deploy.local.instance import CHECKOUT, Instance
+from deploy.local.program import Program
+
+GUNICORN = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "livestream.asgi:application"]
+
+
+def nginx_rtmp(instance: Instance) -> Program:
+    return Program("nginx-rtmp", [sys.executable, "-m", "deploy.local.rtmp", str(instance.data / "nginx")])
+
+
+def pool(name: str, listen: str, workers: int) -> Program:
+    return Program(name, [sys.executable, *GUNICORN, "--bind", listen, "--workers", str(workers), "--name", name])
+
+
+def command(name: str, *args: str) -> Program:
+    return Program(name, [sys.executable, str(CHECKOUT / "manage.py"), *args])
+
+
+def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
+    return [
+        pool("web", env["WEB_LISTEN"], workers=2),
+        pool("origin", env["ORIGIN_LISTEN"], workers=1),
+    ]

@@ -1,0 +1,122 @@
+"""supervisord: its configuration, its life, and the calls that start programs."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import IO, Self
+from xmlrpc.client import Fault, ServerProxy
+
+from deploy.local.instance import CHECKOUT, Instance, SetupError
+from deploy.local.program import SERVICES, STORES, Program, bound
+
+START_S = 10
+STOP_S = 30
+
+
+def configuration(instance: Instance, programs: list[Program], port: int, password: str) -> str:
+    logs = escape(str(instance.logs))
+    head = f"""\
+[supervisord]
+nodaemon=true
+silent=true
+directory={escape(str(CHECKOUT))}
+logfile={logs}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=1
+pidfile={escape(str(instance.folder))}/supervisord.pid
+childlogdir={logs}
+environment=LIVESTREAM_ENV="{escape(str(instance.env_file))}",PYTHONUNBUFFERED="1"
+
+[inet_http_server]
+port=127.0.0.1:{port}
+username=livestream
+password={password}
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    groups = (group(name, priority, programs) for name, priority in ((STORES, 10), (SERVICES, 20)))
+    return "\n".join([head, *groups, *(section(program, logs) for program in programs)])
+
+
+def group(name: str, priority: int, programs: list[Program]) -> str:
+    """supervisord stops the highest priority first, and a group's programs at the same time."""
+    members = ",".join(program.name for program in programs if program.group == name)
+    return f"[group:{name}]\nprograms={members}\npriority={priority}\n" if members else ""
+
+
+def section(program: Program, logs: str) -> str:
+    command = [*bound(program.user, program.stop_signal), *program.command]
+    return f"""\
+[program:{program.name}]
+command={escape(shlex.join(command))}
+autostart=false
+autorestart=true
+startretries=1000
+stopsignal={program.stop_signal}
+stopwaitsecs=8
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={logs}/{program.name}.log
+stdout_logfile_maxbytes=5MB
+stdout_logfile_backups=1
+"""
+
+
+def escape(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+class Supervisor:
+    def __init__(self, instance: Instance, port: int, password: str, lock: IO[str]) -> None:
+        self.instance = instance
+        self.rpc = ServerProxy(f"http://livestream:{password}@127.0.0.1:{port}/RPC2").supervisor
+        self.lock = lock
+
+    def __enter__(self) -> Self:
+        """In a session of its own, so that Ctrl-C reaches it by way of this process alone.
+
+        It inherits the lock: should this process be killed, the instance is free only when everything has stopped.
+        """
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.instance.supervisor_config)]
+        with (self.instance.logs / "supervisord.out").open("w") as out:
+            self.process = subprocess.Popen(
+                [*bound(), *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True, pass_fds=[self.lock.fileno()],
+            )  # fmt: skip
+        self.wait_until_it_answers()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_S
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                self.rpc.getState()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise SetupError(f"supervisord did not start: see {self.instance.logs}/supervisord.out.")
+
+    def start(self, programs: Iterable[Program]) -> None:
+        for program in programs:
+            try:
+                self.rpc.startProcess(f"{program.group}:{program.name}", False)
+            except Fault as fault:
+                raise SetupError(f"{program.name} could not be started ({fault.faultString}).") from fault
+
+    def wait(self) -> None:
+        self.process.wait()
+        print(f"supervisord has ended by itself: see {self.instance.logs}/supervisord.log.", file=sys.stderr)
