@@ -6,7 +6,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 
 CHANNEL_NAME = RegexValidator(
     r"\A[a-z0-9_]{3,30}\Z", "Use 3 to 30 lower-case letters, digits or underscores.", code="channel_name"
@@ -35,6 +35,12 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
+    @transaction.atomic
+    def create_streamer(self, email: str, password: str, channel: str, **fields: object) -> User:
+        user = self.create_user(email, password, **fields)
+        Channel.objects.create(owner=user, name=channel)
+        return user
+
 
 class User(AbstractUser):
     username = None  # type: ignore[assignment]
@@ -43,6 +49,10 @@ class User(AbstractUser):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
 
 
 class Channel(models.Model):

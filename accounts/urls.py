@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts import views
+
+urlpatterns = [
+    path("signup/", views.SignupView.as_view(), name="account_signup"),
+    path("channel/", views.channel, name="channel"),
+    path("title/", views.title, name="title"),
+    path("first-administrator/<str:token>/", views.first_administrator, name="first_administrator"),
+]
