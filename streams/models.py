@@ -67,6 +67,9 @@ class EncodeLease(models.Model):
     epoch = models.PositiveIntegerField()
     worker = models.CharField(max_length=80)
     expires_at = models.DateTimeField()
+    suspect_since = models.DateTimeField(null=True, help_text="First look at which it had lapsed.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="In a row.")
+    withdrawn = models.BooleanField(default=False, help_text="The broadcast does without this rendition.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["broadcast", "rendition"], name="one_lease_per_rendition")]

@@ -1,0 +1,167 @@
+"""What a rendition's encoder announced, and what of it is still listed.
+
+A timeline is a row of records with running numbers. Each record stands for itself, so that a reader who joins late, or finds a
+gap in the numbers, renders the same playlist as one who saw them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+WINDOW_SEGMENTS = 18  # about 36 s
+PRELUDE_SEGMENTS = 7  # gap segments before the first real one: players start no sooner on a shorter list
+PRELUDE_MS = 2000
+
+
+class BadRecord(ValueError):
+    """A record that this version cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    number: int
+    epoch: int
+    msn: int  # the media sequence number of its segment
+    era: int  # counts discontinuities
+    init: int
+    at_ms: int  # program date, Unix ms
+    duration_ms: float
+    independent: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.epoch}-{self.number}"
+
+    def encode(self) -> str:
+        """Without the number and the epoch: those are given where it is stored."""
+        return json.dumps(
+            [self.msn, self.era, self.init, self.at_ms, round(self.duration_ms, 3), int(self.independent)],
+            separators=(",", ":"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    number: int
+    epoch: int
+    msn: int
+    era: int
+    at_ms: int
+    duration_ms: float
+
+    def encode(self) -> str:
+        return json.dumps([self.msn, self.era, self.at_ms, round(self.duration_ms, 3)], separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    number: int
+
+
+Record = Part | Gap | End
+
+
+def decode(text: str | bytes) -> Record:
+    """[number, "part" | "gap" | "end", epoch, [field, …]]"""
+    try:
+        number, kind, epoch, fields = json.loads(text)
+        if kind == "part":
+            *numbers, independent = fields
+            return Part(number, epoch, *numbers, independent=bool(independent))
+        if kind == "gap":
+            return Gap(number, epoch, *fields)
+        if kind == "end":
+            return End(number)
+    except (ValueError, TypeError) as error:
+        raise BadRecord(f"unreadable timeline record: {error}") from error
+    raise BadRecord(f"unknown timeline record: {kind!r}")
+
+
+@dataclass(slots=True)
+class Segment:
+    msn: int
+    era: int
+    at_ms: int
+    init: int | None  # None: a gap
+    parts: list[Part] = field(default_factory=list)
+    duration_ms: float = 0
+    complete: bool = False
+
+
+class Timeline:
+    """The listed segments of one rendition, oldest first; the last one may be open."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self.segments: deque[Segment] = deque(maxlen=WINDOW_SEGMENTS)
+        self.number = 0
+        self.epoch = 0
+        self.ended = False
+        for record in records:
+            self.apply(record)
+
+    def follows(self, record: Record) -> bool:
+        return record.number == self.number + 1
+
+    def apply(self, record: Record) -> None:
+        first = record.number == 1
+        self.number = record.number
+        if isinstance(record, End):
+            self.ended = True
+            self._complete()
+            return
+        self.epoch = record.epoch
+        if first:
+            self._prelude(record)
+        if not self.segments or self.segments[-1].msn < record.msn:
+            self._open(record)
+        if isinstance(record, Part):
+            segment = self.segments[-1]
+            segment.parts.append(record)
+            segment.duration_ms += record.duration_ms
+
+    def _open(self, record: Part | Gap) -> None:
+        self._complete()
+        segment = Segment(record.msn, record.era, record.at_ms, getattr(record, "init", None))
+        if isinstance(record, Gap):
+            segment.duration_ms = record.duration_ms
+            segment.complete = True
+        self.segments.append(segment)
+
+    def _complete(self) -> None:
+        if self.segments:
+            self.segments[-1].complete = True
+
+    def _prelude(self, record: Part | Gap) -> None:
+        for back in range(PRELUDE_SEGMENTS, 0, -1):
+            at_ms = record.at_ms - back * PRELUDE_MS
+            self.segments.append(
+                Segment(record.msn - back, record.era, at_ms, None, duration_ms=PRELUDE_MS, complete=True)
+            )
+
+    @property
+    def started(self) -> bool:
+        return any(segment.parts for segment in self.segments)
+
+    @property
+    def last_msn(self) -> int:
+        return self.segments[-1].msn if self.segments else -1
+
+    def holds(self, msn: int, part: int | None) -> bool:
+        """Whether the playlist already lists this segment, or this part of it or what comes after it (RFC 8216bis 6.2.5.2)."""
+        if self.ended or self.last_msn > msn:
+            return True
+        last = self.segments[-1] if self.segments else None
+        if last is None or last.msn < msn:
+            return False
+        return last.complete if part is None else len(last.parts) > part
+
+    def segment(self, msn: int) -> Segment | None:
+        return next((s for s in self.segments if s.msn == msn and s.parts), None)
+
+    @property
+    def hint(self) -> str | None:
+        """The name of the part that comes next."""
+        return None if self.ended else f"{self.epoch}-{self.number + 1}"

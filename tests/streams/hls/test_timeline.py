@@ -1,0 +1,91 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.hls.timeline import PRELUDE_SEGMENTS, WINDOW_SEGMENTS, End, Gap, Part, Timeline, decode
+
+
+def part(number: int, msn: int, era: int = 0, epoch: int = 1, independent: bool = False) -> Part:
+    return Part(number, epoch, msn, era, init=1, at_ms=1_000_000 + number * 333, duration_ms=333.3, independent=independent)
+
+
+def stored(record: Part | Gap) -> str:
+    kind = "part" if isinstance(record, Part) else "gap"
+    return f'[{record.number},"{kind}",{record.epoch},{record.encode()}]'
+
+
+def broadcast(parts_per_segment: list[int], first_msn: int = 10) -> list[Part]:
+    records: list[Part] = []
+    for offset, count in enumerate(parts_per_segment):
+        for index in range(count):
+            records.append(part(len(records) + 1, first_msn + offset, independent=index == 0))
+    return records
+
+
+def shape(timeline: Timeline) -> list[tuple[int, int, bool]]:
+    return [(segment.msn, len(segment.parts), segment.complete) for segment in timeline.segments]
+
+
+def test_a_record_survives_its_text() -> None:
+    for record in (part(7, 12, independent=True), Gap(8, 1, 13, 0, 1_002_000, 2000.0)):
+        assert decode(stored(record)) == record
+    assert decode('[9,"end",0,[]]') == End(9)
+
+
+def test_a_new_stream_begins_with_gap_segments_so_that_players_start_at_once() -> None:
+    timeline = Timeline([part(1, 10)])
+    assert [s.msn for s in timeline.segments] == list(range(10 - PRELUDE_SEGMENTS, 11))
+    assert all(s.init is None and s.complete for s in list(timeline.segments)[:-1])
+    assert timeline.segments[-2].at_ms == timeline.segments[-1].at_ms - 2000
+
+
+def test_a_segment_is_complete_when_the_next_begins() -> None:
+    timeline = Timeline(broadcast([2, 1]))
+    assert shape(timeline)[-2:] == [(10, 2, True), (11, 1, False)]
+
+
+def test_an_end_completes_the_last_segment_and_leaves_no_hint() -> None:
+    timeline = Timeline([*broadcast([2]), End(3)])
+    assert timeline.ended and timeline.segments[-1].complete and timeline.hint is None
+
+
+def test_a_gap_stands_where_a_rendition_has_a_hole() -> None:
+    timeline = Timeline([*broadcast([2]), Gap(3, 2, 11, 0, 1_002_000, 2000.0), part(4, 12, epoch=2)])
+    assert [(s.msn, s.init) for s in timeline.segments][-3:] == [(10, 1), (11, None), (12, 1)]
+
+
+def test_the_hint_is_the_name_of_the_next_part() -> None:
+    timeline = Timeline([part(1, 10)])
+    assert timeline.hint == "1-2"
+    timeline.apply(part(2, 10, epoch=4))
+    assert timeline.hint == "4-3"
+
+
+def test_it_holds_what_is_listed_and_nothing_that_is_still_to_come() -> None:
+    timeline = Timeline(broadcast([3, 2]))
+    assert timeline.holds(10, None) and timeline.holds(10, 9)  # past its end: part 0 of the next
+    assert timeline.holds(11, 1) and not timeline.holds(11, 2)
+    assert not timeline.holds(11, None) and not timeline.holds(12, 0)
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=40), st.data())
+def test_whoever_joins_late_lists_the_same_segments(counts: list[int], data: st.DataObject) -> None:
+    records = broadcast(counts)
+    early, full = Timeline(), Timeline(records)
+    for record in records:
+        early.apply(record)
+    window = sum(counts[-WINDOW_SEGMENTS:])
+    forgotten = data.draw(st.integers(0, max(0, len(records) - window)))
+    late = Timeline(records[forgotten:])
+    assert shape(early) == shape(full)
+    assert shape(late) == shape(full)[-len(late.segments) :]
+    if len(counts) >= WINDOW_SEGMENTS:
+        assert shape(late) == shape(full)
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=60))
+def test_media_sequence_numbers_rise_by_one_and_the_window_is_bounded(counts: list[int]) -> None:
+    timeline = Timeline(broadcast(counts))
+    numbers = [segment.msn for segment in timeline.segments]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) <= WINDOW_SEGMENTS
+    assert numbers[-1] == 10 + len(counts) - 1
