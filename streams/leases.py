@@ -1,0 +1,109 @@
+"""Who encodes what: PostgreSQL rows, judged by the database's clock alone."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+TTL_S = 4.0
+RENEW_S = 1.5
+
+
+class LeaseHeld(Exception):
+    """Somebody else encodes this rendition."""
+
+
+class LeaseLost(Exception):
+    """A newer epoch was given out, or the broadcast has ended."""
+
+
+OPEN = "('publishing', 'live', 'reconnecting')"
+SUSPECT_S = 2.0  # a lapsed lease is looked at twice, so that the end of an outage is no storm of takeovers
+FIRST_RETRY_S = 0.5  # doubles with every failure in a row
+LONGEST_RETRY_S = 30
+GIVE_UP_FAILURES = 5
+
+CLAIM = f"""
+INSERT INTO streams_encodelease (broadcast_id, rendition, epoch, worker, expires_at, failures, withdrawn)
+SELECT id, %(rendition)s, 1, %(worker)s, clock_timestamp() + %(ttl)s * interval '1 second', 0, false
+FROM streams_broadcast WHERE id = %(broadcast)s AND state IN {OPEN}
+ON CONFLICT (broadcast_id, rendition) DO UPDATE
+SET epoch = streams_encodelease.epoch + 1, worker = excluded.worker, expires_at = excluded.expires_at, suspect_since = NULL
+WHERE streams_encodelease.expires_at < clock_timestamp() AND NOT streams_encodelease.withdrawn
+RETURNING epoch
+"""
+
+RENEW = f"""
+UPDATE streams_encodelease
+SET expires_at = clock_timestamp() + %(ttl)s * interval '1 second', suspect_since = NULL
+FROM streams_broadcast
+WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND streams_encodelease.epoch = %(epoch)s
+  AND streams_broadcast.id = broadcast_id AND streams_broadcast.state IN {OPEN}
+"""
+
+RELEASE = """
+UPDATE streams_encodelease
+SET expires_at = clock_timestamp(), suspect_since = clock_timestamp(), withdrawn = %(withdrawn)s,
+    failures = CASE WHEN %(failed)s THEN failures + 1 ELSE 0 END
+WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
+"""
+
+LIVE = """
+SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND expires_at >= clock_timestamp()
+"""
+
+LAPSED = f"""
+FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
+WHERE l.expires_at < clock_timestamp() AND NOT l.withdrawn
+"""
+
+SUSPECT = f"""
+UPDATE streams_encodelease SET suspect_since = clock_timestamp()
+WHERE id IN (SELECT l.id {LAPSED} AND l.suspect_since IS NULL)
+"""
+
+OVERDUE = f"""
+SELECT l.broadcast_id, l.rendition, l.failures {LAPSED} AND l.suspect_since < clock_timestamp() - interval '1 second' *
+  CASE WHEN l.failures = 0 THEN %(suspect)s ELSE least(%(longest)s, %(first)s * pow(2, l.failures)) END
+"""
+
+
+def claim(broadcast_id: str, rendition: str, worker: str, ttl_s: float = TTL_S) -> int:
+    """Take the lease and return its epoch, which only rises. Raises LeaseHeld (also when the broadcast is over)."""
+    args = {"broadcast": broadcast_id, "rendition": rendition, "worker": worker, "ttl": ttl_s}
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, args)
+        row = cursor.fetchone()
+    if row is None:
+        raise LeaseHeld(f"{rendition} of {broadcast_id}")
+    return row[0]
+
+
+def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -> None:
+    """Raises LeaseLost. A lapsed lease that nobody has claimed since is renewed all the same."""
+    args = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "ttl": ttl_s}
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, args)
+        if cursor.rowcount == 0:
+            raise LeaseLost(f"{rendition} of {broadcast_id}")
+
+
+def release(broadcast_id: str, rendition: str, epoch: int, failed: bool = False, withdrawn: bool = False) -> None:
+    """Let a successor begin at once; a withdrawn rendition has none."""
+    args = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "failed": failed, "withdrawn": withdrawn}
+    with connection.cursor() as cursor:
+        cursor.execute(RELEASE, args)
+
+
+def live(broadcast_id: str) -> set[str]:
+    """The renditions that somebody encodes."""
+    with connection.cursor() as cursor:
+        cursor.execute(LIVE, {"broadcast": broadcast_id})
+        return {rendition for (rendition,) in cursor.fetchall()}
+
+
+def overdue() -> list[tuple[str, str, int]]:
+    """(broadcast, rendition, failures in a row) of every lease that has been lapsed for long enough to need a new job."""
+    with connection.cursor() as cursor:
+        cursor.execute(SUSPECT)
+        cursor.execute(OVERDUE, {"suspect": SUSPECT_S, "first": FIRST_RETRY_S, "longest": LONGEST_RETRY_S})
+        return cursor.fetchall()
