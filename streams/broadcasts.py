@@ -1,0 +1,257 @@
+"""The use cases of a broadcast: open, go live, end. Every change of state is a compare-and-set here, and nowhere else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import httpx
+from asgiref.sync import async_to_sync
+from django.db import Error as DatabaseError
+from django.db import IntegrityError, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+from pymongo.errors import PyMongoError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from accounts.models import Channel
+from streams import leases, rtmp, segment_cache
+from streams.documents import StreamKey, StreamMetadata, key_hash
+from streams.ingest import PublishEvent
+from streams.ladder import Profile, ladder
+from streams.models import Broadcast, Refusal
+
+T = TypeVar("T")
+
+PART_MS = 350
+CUT_S = 60  # how long a key is refused after an administrator ended its broadcast: encoders reconnect by themselves
+RECORD_AFTER_S = 6  # by then the source has been measured
+REFUSED = {"codec", "no_video", "no_media"}
+FAILED = {"encoder_failed", "no_encoder"}
+
+
+class PublishRefused(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# --- open -----------------------------------------------------------------------------------------------------------------
+
+
+def open(event: PublishEvent, now: dt.datetime) -> Broadcast:
+    """Check the key and begin a broadcast: its encode jobs are deferred when this returns. Raises PublishRefused."""
+    try:
+        key = _usable_key(event, now)
+        broadcast = _begin(key, event, now)
+        key.update(set__last_used_at=now)
+        return broadcast
+    except (PyMongoError, DatabaseError, RedisError) as error:
+        raise PublishRefused("unavailable") from error
+
+
+def _usable_key(event: PublishEvent, now: dt.datetime) -> StreamKey:
+    key = StreamKey.objects(hash=key_hash(event.key)).first()
+    if key is None:
+        raise PublishRefused("unknown_key")
+    reason = _fault(key, now)
+    if reason:
+        refuse(key.channel_id, reason, event.addr, now)
+        raise PublishRefused(reason)
+    return key
+
+
+def _fault(key: StreamKey, now: dt.datetime) -> str | None:
+    if key.refused_until and key.refused_until > now:
+        return "cut_key"
+    return {"revoked": "revoked_key", "expired": "expired_key"}.get(key.state(now))
+
+
+def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
+    channel = Channel.objects.filter(pk=key.channel_id).first()
+    if channel is None:
+        raise PublishRefused("unknown_key")
+    profile = profile_of(key)
+    try:
+        with transaction.atomic():
+            broadcast = Broadcast.objects.create(
+                channel=channel,
+                session=event.session,
+                ingest_name=secrets.token_hex(12),
+                key_hash=key.hash,
+                addr=event.addr,
+                ladder=ladder(profile),
+                started_at=now,
+            )
+            _announce_opening(broadcast, now)
+            for rendition in broadcast.ladder:
+                defer_encode(broadcast.id, rendition)
+            Refusal.objects.filter(channel=channel).delete()
+    except IntegrityError as error:
+        refuse(channel.pk, "already_live", event.addr, now)
+        raise PublishRefused("already_live") from error
+    return broadcast
+
+
+def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:
+    async def announce(redis: Redis) -> None:
+        await segment_cache.open_broadcast(redis, broadcast.id, _ms(now), PART_MS, broadcast.ladder)
+        await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
+
+    _with_segments(announce)
+
+
+def refuse(channel_id: int, reason: str, addr: str | None, now: dt.datetime) -> None:
+    """Leave word for the streamer."""
+    Refusal.objects.update_or_create(channel_id=channel_id, defaults={"reason": reason, "addr": addr, "at": now})
+
+
+def profile_of(key: StreamKey) -> Profile | None:
+    return Profile(**key.profile) if key.profile else None
+
+
+def defer_encode(broadcast_id: str, rendition: str) -> None:
+    """One waiting job per rendition: a second one is a no-op. Inside a transaction it is deferred with the commit."""
+    task = app.configure_task("encode", queue="encode", queueing_lock=f"{broadcast_id}:{rendition}")
+    try:
+        with transaction.atomic():
+            task.defer(broadcast_id=broadcast_id, rendition=rendition)
+    except AlreadyEnqueued:
+        return
+
+
+def has_encoder(broadcast_id: str) -> bool:
+    return bool(leases.live(broadcast_id))
+
+
+# --- live -----------------------------------------------------------------------------------------------------------------
+
+
+def go_live(broadcast_id: str, now: dt.datetime) -> bool:
+    """The first part of a picture is there."""
+    with transaction.atomic():
+        changed = _change(broadcast_id, [Broadcast.State.PUBLISHING], state=Broadcast.State.LIVE, live_at=now)
+        if changed:
+            app.configure_task("record", queue="jobs", schedule_in={"seconds": RECORD_AFTER_S}).defer(broadcast_id=broadcast_id)
+    if changed:
+        show(Broadcast.objects.select_related("channel").get(pk=broadcast_id), now)
+    return changed
+
+
+def advise(broadcast: Broadcast, codes: set[str]) -> None:
+    if codes != set(broadcast.advice):
+        Broadcast.objects.filter(pk=broadcast.pk).update(advice=sorted(codes))
+
+
+# --- end ------------------------------------------------------------------------------------------------------------------
+
+
+def end(broadcast_id: str, reason: str, now: dt.datetime) -> bool:
+    """Close the playlists, free the channel, drop the publisher if it is still there. False when it had ended before."""
+    state = Broadcast.State.ENDED
+    if reason in REFUSED:
+        state = Broadcast.State.REFUSED
+    elif reason in FAILED:
+        state = Broadcast.State.FAILED
+    with transaction.atomic():
+        if not _change(broadcast_id, Broadcast.OPEN, state=state, ended_at=now, end_reason=reason):
+            return False
+        app.configure_task("record", queue="jobs").defer(broadcast_id=broadcast_id)
+    broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
+    _with_segments(lambda redis: segment_cache.end_broadcast(redis, broadcast.id, broadcast.ladder))
+    show(broadcast, now)
+    if reason not in ("stopped", "lost"):
+        drop_publisher(broadcast)
+    return True
+
+
+def publisher_left(session: str, now: dt.datetime) -> bool:
+    """The RTMP server says that a publisher's connection closed; only its own broadcast ends by that."""
+    broadcast = Broadcast.objects.filter(session=session, state__in=Broadcast.OPEN).first()
+    return broadcast is not None and end(broadcast.pk, "stopped", now)
+
+
+def cut(broadcast: Broadcast, now: dt.datetime) -> None:
+    """An administrator ends a broadcast; its key is refused for a while."""
+    StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=now + dt.timedelta(seconds=CUT_S))
+    end(broadcast.pk, "admin", now)
+
+
+def drop_publisher(broadcast: Broadcast) -> None:
+    async def drop() -> None:
+        async with httpx.AsyncClient() as client:
+            await rtmp.drop_publisher(client, broadcast.ingest_name)
+
+    async_to_sync(drop)()
+
+
+# --- documents ------------------------------------------------------------------------------------------------------------
+
+
+def record(broadcast_id: str) -> None:
+    """Write what was measured to MongoDB, and remember it with the key."""
+    broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
+
+    async def read(redis: Redis) -> tuple[dict[str, Any], segment_cache.Master | None]:
+        return await segment_cache.measurements(redis, broadcast_id), await segment_cache.master(redis, broadcast_id)
+
+    figures, master = _with_segments(read)
+    source = figures.get("source", {})
+    ended = broadcast.ended_at
+    StreamMetadata.objects(id=broadcast_id).update_one(
+        upsert=True,
+        set__channel=broadcast.channel.name,
+        set__started_at=broadcast.started_at,
+        set__ended_at=ended,
+        set__duration_s=(ended - broadcast.started_at).total_seconds() if ended else None,
+        set__end_reason=broadcast.end_reason,
+        set__ingest=source | {"audio": figures.get("audio")},
+        set__renditions={v.name: _facts(v) for v in (master.variants if master and master.variants else [])},
+    )
+    if source:
+        profile = {name: source[name] for name in Profile.__slots__}
+        StreamKey.objects(hash=broadcast.key_hash).update_one(set__profile=profile)
+
+
+def _facts(variant: Any) -> dict[str, Any]:
+    return {name: getattr(variant, name) for name in variant.__slots__ if name != "name"}
+
+
+# --- the page -------------------------------------------------------------------------------------------------------------
+
+
+def page(broadcast: Broadcast, now: dt.datetime) -> dict[str, Any]:
+    """What the channel's page shows; `n` rises with each change."""
+    return {
+        "n": _ms(now),
+        "state": Broadcast.State(broadcast.state).label,
+        "id": broadcast.id,
+        "playlist": f"/hls/{broadcast.id}/master.m3u8",
+        "started_at": broadcast.started_at.isoformat(),
+    }
+
+
+def show(broadcast: Broadcast, now: dt.datetime) -> None:
+    _with_segments(lambda redis: segment_cache.show(redis, broadcast.channel.name, page(broadcast, now)))
+
+
+# --------------------------------------------------------------------------------------------------------------------------
+
+
+def _change(broadcast_id: str, before: Any, **after: Any) -> bool:
+    return Broadcast.objects.filter(pk=broadcast_id, state__in=before).update(**after) == 1
+
+
+def _with_segments(call: Callable[[Redis], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with segment_cache.connect() as redis:
+            return await call(redis)
+
+    return async_to_sync(run)()
+
+
+def _ms(moment: dt.datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,165 @@
+"""One encode job: an ffmpeg child, what it writes, and when it must stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from redis.asyncio import Redis
+
+from streams import clock, ffmpeg
+from streams.hls import fmp4
+from streams.ladder import AUDIO, BY_NAME, SOURCE, Profile
+from streams.packager import Jumped, Packager, Withdraw, packager
+from streams.segment_cache import Fenced, Writer
+
+log = logging.getLogger(__name__)
+
+SILENCE_S = 5.0  # without a fragment: the stream is over
+CHUNK = 1 << 18
+NO_SUCH_STREAM = "matches no streams"
+
+
+class Outcome(Enum):
+    SILENT = "the stream fell silent"
+    ENDED = "ffmpeg ended"
+    WITHDRAWN = "the broadcast does without this rendition"
+    FENCED = "somebody else has taken over, or the broadcast has ended"
+    UNSUPPORTED = "ffmpeg cannot copy or decode the stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    broadcast_id: str
+    rendition: str
+    epoch: int
+    url: str  # RTMP
+    part_ms: int
+    profile: Profile | None
+    binary: str
+    preset: str
+
+    def argv(self, encode_audio: bool) -> list[str]:
+        if self.rendition == SOURCE:
+            return ffmpeg.source(self.binary, self.url)
+        if self.rendition == AUDIO:
+            return ffmpeg.audio(self.binary, self.url, encode_audio)
+        fps = self.profile.fps if self.profile else None
+        return ffmpeg.transcode(self.binary, self.url, BY_NAME[self.rendition], fps, self.preset)
+
+
+class Child:
+    """An ffmpeg process and the last lines that it complained in."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout and process.stderr
+        self.process = process
+        self.stdout = process.stdout
+        self.complaints: deque[str] = deque(maxlen=20)
+        self._listening = asyncio.create_task(self._listen(process.stderr))
+
+    async def _listen(self, stderr: asyncio.StreamReader) -> None:
+        while line := await stderr.readline():
+            self.complaints.append(line.decode(errors="replace").rstrip())
+
+    async def stop(self) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+        await self._listening
+
+
+@asynccontextmanager
+async def child(argv: list[str]) -> AsyncIterator[Child]:
+    """ffmpeg dies with this process, and with this block."""
+    process = await asyncio.create_subprocess_exec(
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=CHUNK,
+        env={"PATH": os.environ.get("PATH", os.defpath), "AV_LOG_FORCE_NOCOLOR": "1"},
+    )
+    running = Child(process)
+    try:
+        yield running
+    finally:
+        await running.stop()
+
+
+async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]]) -> Outcome:
+    """Encode until the stream ends, the lease is lost in Redis, or the rendition makes no sense. Cancel it to stop."""
+    writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
+    try:
+        await writer.begin()
+        async with clock.follow(redis, job.broadcast_id) as view:
+            return await _eras(job, writer, view, first_part)
+    except Fenced:
+        return Outcome.FENCED
+
+
+async def _eras(job: Job, writer: Writer, view: clock.ClockView, first_part: Callable[[], Awaitable[None]]) -> Outcome:
+    """One ffmpeg after the other: a jump of the stamps begins a new one, and so does audio that cannot be copied."""
+    encode_audio = False
+    while True:
+        pack = packager(writer, job.part_ms, now_ms, job.profile, view)
+        async with child(job.argv(encode_audio)) as running:
+            try:
+                outcome = await _read(running, pack, first_part)
+            except Jumped as jump:
+                era = await writer.jump(jump.pts_ms, now_ms())
+                log.info("%s of %s: era %d", job.rendition, job.broadcast_id, era)
+                continue
+            except Withdraw as reason:
+                log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
+                await writer.report(None, now_ms())
+                return Outcome.WITHDRAWN
+            except fmp4.Unsupported as error:
+                outcome = Outcome.UNSUPPORTED
+                log.info("%s of %s: %s", job.rendition, job.broadcast_id, error)
+        if job.rendition == AUDIO and not encode_audio and not pack.stored and outcome is not Outcome.SILENT:
+            if any(NO_SUCH_STREAM in line for line in running.complaints):
+                await writer.report(None, now_ms())
+                return Outcome.WITHDRAWN
+            encode_audio = True
+            continue
+        if running.complaints:
+            log.info("%s of %s: ffmpeg said: %s", job.rendition, job.broadcast_id, running.complaints[-1])
+        return outcome
+
+
+async def _read(running: Child, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Outcome:
+    reader = fmp4.Reader()
+    patience: float | None = None  # until the publisher sends media
+    while True:
+        try:
+            async with asyncio.timeout(patience):
+                chunk = await running.stdout.read(CHUNK)
+        except TimeoutError:
+            return Outcome.SILENT
+        if not chunk:
+            return Outcome.ENDED
+        for item in reader.feed(chunk):
+            if isinstance(item, fmp4.Init):
+                await pack.begin(item)
+                patience = SILENCE_S
+                continue
+            before = pack.stored
+            await pack.push(item)
+            if not before and pack.stored:
+                await first_part()
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)

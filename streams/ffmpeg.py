@@ -1,0 +1,84 @@
+"""Argument lists for ffmpeg: one process, one rendition, fragments of one frame on standard output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ffmpeg
+
+from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, Rung
+
+GOP_S = 2
+HALVE_ABOVE_S = 0.030  # frames closer together than this are dropped: 60 becomes 30, 50 becomes 25
+
+# `nobuffer` would throw away what was read while probing (the first two seconds); `rtmp_live` does not wait for a buffer;
+# a short analysis fails on a reader that joins in the middle of a long group of pictures.
+READER: dict[str, Any] = {
+    "flags": "low_delay",
+    "probesize": 1_000_000,
+    "analyzeduration": 15_000_000,
+    "fpsprobesize": 0,
+    "copyts": None,
+    "rtmp_live": "live",
+}
+
+# `cmaf` would shift a copied stream with B-frames by a frame against its transcodes.
+MUXER: dict[str, Any] = {
+    "format": "mp4",
+    "movflags": "+empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer",
+    "flush_packets": 1,
+}
+
+
+def source(binary: str, url: str) -> list[str]:
+    return _compile(binary, _reader(url)["v:0"], {"c:v": "copy"})
+
+
+def audio(binary: str, url: str, encode: bool) -> list[str]:
+    codec = {"c:a": "aac", "b:a": f"{AUDIO_KBIT_S}k", "ac": 2} if encode else {"c:a": "copy"}
+    return _compile(binary, _reader(url)["a:0"], codec)
+
+
+def transcode(binary: str, url: str, rung: Rung, fps: float | None, preset: str) -> list[str]:
+    """Keyframes where the source has them, and every two seconds counted from there: jobs started apart stay aligned."""
+    rate = min(fps or ASSUMED_FPS, 1 / HALVE_ABOVE_S)
+    video = (
+        _reader(url)["v:0"]
+        # not the fps filter: it moves stamps and can drop the keyframe
+        .filter("select", f"key+isnan(prev_selected_t)+gte(t-prev_selected_t,{HALVE_ABOVE_S:.3f})")
+        .filter("scale", w=_side("iw", "ih", rung.size), h=_side("ih", "iw", rung.size))
+        .filter("format", "yuv420p")
+    )
+    return _compile(
+        binary,
+        video,
+        {
+            "c:v": "libx264",
+            "preset": preset,
+            "tune": "zerolatency",
+            "b:v": f"{rung.kbit_s}k",
+            "maxrate": f"{rung.kbit_s}k",
+            "bufsize": f"{rung.kbit_s // 2}k",
+            "fps_mode": "passthrough",
+            "enc_time_base": -1,
+            "force_key_frames": "source",
+            "forced-idr": 1,
+            "g": round(GOP_S * rate),
+            "keyint_min": 1,
+            "sc_threshold": 0,
+        },
+    )
+
+
+def _side(mine: str, other: str, size: int) -> str:
+    """The shorter side at most `size`, and even; the longer one follows."""
+    return f"if(lte({mine},{other}),trunc(min({size},{mine})/2)*2,-2)"
+
+
+def _reader(url: str) -> Any:
+    return ffmpeg.input(url, **READER)
+
+
+def _compile(binary: str, stream: Any, codec: dict[str, Any]) -> list[str]:
+    output = ffmpeg.output(stream, "pipe:1", **MUXER, **codec).global_args("-nostdin", "-hide_banner", "-loglevel", "warning")
+    return ffmpeg.compile(output, cmd=binary)

@@ -1,0 +1,65 @@
+"""What the RTMP server's webhook says. The publisher can append fields of its own, so only the first of each name counts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qsl
+
+APP = "live"
+LONGEST_BODY = 8192
+KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+CLIENT_ID = re.compile(r"[0-9]{1,20}")
+
+
+class BadEvent(Exception):
+    """A webhook body that the RTMP server would not send, or a key that cannot be one."""
+
+    def __init__(self, code: Literal["malformed_name", "bad_event"], sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class PublishEvent:
+    kind: Literal["publish", "publish_done"]
+    session: str  # boot id and client id: one connection of a publisher
+    app: str
+    key: str = field(repr=False)
+    addr: str
+
+
+def parse(body: bytes, boot: str) -> PublishEvent:
+    """Raises BadEvent."""
+    if len(body) > LONGEST_BODY:
+        raise BadEvent("bad_event", "The body is too long.")
+    fields = _first_of_each(body)
+    call, client_id = fields.get("call", ""), fields.get("clientid", "")
+    if call not in ("publish", "publish_done"):
+        raise BadEvent("bad_event", "The call is neither publish nor publish_done.")
+    if fields.get("app") != APP:
+        raise BadEvent("bad_event", f"The application is not {APP}.")
+    if not CLIENT_ID.fullmatch(client_id):
+        raise BadEvent("bad_event", "The client id is not a number.")
+    if not KEY.fullmatch(fields.get("name", "")):
+        raise BadEvent("malformed_name", "A stream key has letters, digits, - and _ only, 128 at most.")
+    return PublishEvent(call, f"{boot}:{client_id}", APP, fields["name"], _address(fields.get("addr", "")))
+
+
+def _first_of_each(body: bytes) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    try:
+        for name, value in parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict"):
+            fields.setdefault(name, value)
+    except ValueError as error:
+        raise BadEvent("bad_event", "The body is not a form.") from error
+    return fields
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise BadEvent("bad_event", "The address is not an IP address.") from error

@@ -1,0 +1,54 @@
+"""Which renditions a broadcast has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOURCE = "source"
+AUDIO = "audio"
+LONGEST_LISTED_GOP_S = 4.0  # with keyframes further apart, the source's own quality is not offered
+ASSUMED_FPS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A transcode: its shorter side in pixels and its bit rate in kbit/s, audio apart."""
+
+    name: str
+    size: int
+    kbit_s: int
+
+
+RUNGS = (Rung("360p", 360, 800), Rung("480p", 480, 1400), Rung("720p", 720, 2800))
+BY_NAME = {rung.name: rung for rung in RUNGS}
+AUDIO_KBIT_S = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a key's publisher last sent."""
+
+    width: int
+    height: int
+    fps: float
+    gop_s: float
+    kbit_s: int
+
+    @property
+    def size(self) -> int:
+        return min(self.width, self.height)
+
+    @property
+    def lists_source(self) -> bool:
+        return 0 < self.gop_s <= LONGEST_LISTED_GOP_S
+
+
+def fits(rung: Rung, size: int) -> bool:
+    """Nothing is scaled up; the lowest rung always runs."""
+    return rung.size <= size or rung is RUNGS[0]
+
+
+def ladder(profile: Profile | None) -> list[str]:
+    """Names in order of priority. An unknown source may turn out to be of any size: then rungs above it withdraw."""
+    rungs = [rung.name for rung in RUNGS if profile is None or fits(rung, profile.size)]
+    return [SOURCE, AUDIO, *rungs]

@@ -1,0 +1,19 @@
+"""The worker that encodes: `--slots` renditions at a time."""
+
+import asyncio
+from argparse import ArgumentParser
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from streams.worker import work
+
+
+class Command(BaseCommand):
+    help = "Encode: takes encode jobs, one rendition each."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--slots", type=int, default=settings.ENCODER_SLOTS, help="renditions at a time (%(default)s)")
+
+    def handle(self, *args: object, slots: int, **options: object) -> None:
+        asyncio.run(work("encode", slots))

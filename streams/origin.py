@@ -1,0 +1,179 @@
+"""Answers `/hls/…` and `/live/…` from Redis, ahead of Django: it needs neither PostgreSQL nor MongoDB."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streams import segment_cache
+from streams.hls import playlist
+from streams.hls.playlist import BadQuery, Constants, Want
+from streams.watch import Timeout, Watch, Watches
+
+log = logging.getLogger(__name__)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+START_S = 10.0  # how long a first request waits for a broadcast that is starting
+STATE_S = 10.0
+TARGETS_BLOCKED = 3  # RFC 8216bis 6.2.5.2: 503 after three target durations
+FOREVER = f"public, max-age={segment_cache.PART_TTL_S}, immutable"
+FRESH = "max-age=0, no-cache"
+
+HLS = re.compile(r"/hls/([a-z0-9]{16})/(?:master\.m3u8|([a-z0-9]{1,16})/(?:playlist\.m3u8|([ips])(\d{1,9})(?:-(\d{1,9}))?\.mp4))")
+LIVE = re.compile(r"/live/([a-z0-9_]{3,30})(\.m3u8|/state)")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain"
+    cache: str = "no-store, max-age=0"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+NOT_FOUND = Answer(404, b"There is no such stream, or it has ended.\n")
+UNAVAILABLE = Answer(503, b"The stream is not ready. Try again.\n", headers={"retry-after": "1"})
+
+
+class Origin:
+    """An ASGI application."""
+
+    def __init__(self) -> None:
+        self._watches: Watches | None = None
+
+    @property
+    def watches(self) -> Watches:
+        if self._watches is None:
+            redis: Redis = Redis.from_url(
+                settings.SEGMENTS_REDIS_URL, socket_timeout=settings.STORE_TIMEOUT_S, socket_connect_timeout=1
+            )
+            self._watches = Watches(redis)
+        return self._watches
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        try:
+            answer = await self.answer(scope["method"], scope["path"], dict(parse_qsl(scope["query_string"].decode("latin-1"))))
+        except BadQuery as error:
+            answer = Answer(400, f"{error}.\n".encode())
+        except Timeout:
+            answer = UNAVAILABLE
+        except RedisError as error:
+            log.warning("segments Redis: %s", type(error).__name__)
+            answer = UNAVAILABLE
+        await _send(answer, scope["method"], send)
+
+    async def answer(self, method: str, path: str, query: dict[str, str]) -> Answer:
+        if method not in ("GET", "HEAD"):
+            return Answer(405, headers={"allow": "GET, HEAD"})
+        if match := HLS.fullmatch(path):
+            broadcast_id, rendition, kind, *numbers = match.groups()
+            watch = await self.watches.get(broadcast_id)
+            if watch is None:
+                return NOT_FOUND
+            if rendition is None:
+                return await _master(watch)
+            if kind is None:
+                return await _media(watch, rendition, playlist.parse_query(query))
+            return await self._file(watch, rendition, kind, [int(n) for n in numbers if n is not None])
+        if match := LIVE.fullmatch(path):
+            name, page = match.groups()
+            return await (self._redirect(name) if page == ".m3u8" else self._state(name, query.get("after", "")))
+        return NOT_FOUND
+
+    async def _file(self, watch: Watch, rendition: str, kind: str, numbers: list[int]) -> Answer:
+        redis, broadcast_id = self.watches.redis, watch.broadcast_id
+        data = None
+        if kind == "i" and len(numbers) == 1:
+            data = await segment_cache.init(redis, broadcast_id, rendition, numbers[0])
+        elif kind == "p" and len(numbers) == 2:
+            await _hinted(watch, rendition, *numbers)
+            data = await segment_cache.parts(redis, broadcast_id, rendition, [f"{numbers[0]}-{numbers[1]}"])
+        elif kind == "s" and len(numbers) == 1 and rendition in watch.timelines:
+            segment = watch.timelines[rendition].segment(numbers[0])
+            if segment and segment.complete:
+                data = await segment_cache.parts(redis, broadcast_id, rendition, [part.name for part in segment.parts])
+        if data is None:
+            return NOT_FOUND
+        return Answer(200, data, "audio/mp4" if rendition == "audio" else "video/mp4", FOREVER)
+
+    async def _redirect(self, name: str) -> Answer:
+        page = await segment_cache.shown(self.watches.redis, name)
+        if page is None or page["state"] not in ("starting", "live", "reconnecting"):
+            return NOT_FOUND
+        return Answer(302, cache=FRESH, headers={"location": page["playlist"]})
+
+    async def _state(self, name: str, after: str) -> Answer:
+        page = await segment_cache.shown(self.watches.redis, name)
+        if after == str(page["n"] if page else 0):
+            await self.watches.page_change(name, STATE_S)
+            page = await segment_cache.shown(self.watches.redis, name)
+        return Answer(200, json.dumps(page or {"n": 0, "state": "offline"}).encode(), "application/json", FRESH)
+
+
+async def _master(watch: Watch) -> Answer:
+    await watch.until(lambda: watch.sealed or _over(watch), START_S)
+    if watch.master is None or not watch.master.variants:
+        return NOT_FOUND
+    return Answer(200, playlist.master(watch.master.variants).encode(), playlist.CONTENT_TYPE, "public, max-age=5")
+
+
+def _over(watch: Watch) -> bool:
+    return watch.master is None or watch.master.ended
+
+
+async def _media(watch: Watch, rendition: str, want: Want | None) -> Answer:
+    await watch.until(lambda: watch.sealed or _over(watch), START_S)
+    if not watch.lists(rendition):
+        return NOT_FOUND
+    await watch.until(lambda: watch.playable(rendition) or _over(watch), START_S)
+    constants = watch.master.constants if watch.master else None
+    if constants is None or rendition not in watch.timelines or not watch.timelines[rendition].started:
+        return NOT_FOUND
+    if want is None:
+        return Answer(200, watch.text(rendition, constants), playlist.CONTENT_TYPE, FRESH)
+    await _blocked(watch, rendition, want, constants)
+    cache = f"public, max-age={6 * constants.target_s}"
+    return Answer(200, watch.text(rendition, constants), playlist.CONTENT_TYPE, cache)
+
+
+async def _blocked(watch: Watch, rendition: str, want: Want, constants: Constants) -> None:
+    playlist.check_ahead(want, watch.timelines[rendition], constants)
+    await watch.until(
+        lambda: watch.timelines[rendition].holds(want.msn, want.part) or _over(watch), TARGETS_BLOCKED * constants.target_s
+    )
+
+
+async def _hinted(watch: Watch, rendition: str, epoch: int, number: int) -> None:
+    """The part that the playlist hints at is held until it exists (RFC 8216bis 6.2.6)."""
+    timeline = watch.timelines.get(rendition)
+    if timeline is None or timeline.hint != f"{epoch}-{number}":
+        return
+    seconds = TARGETS_BLOCKED * (watch.master.target_s if watch.master and watch.master.target_s else 1)
+    await watch.until(lambda: watch.timelines[rendition].number >= number or _over(watch), seconds)
+
+
+async def _send(answer: Answer, method: str, send: Send) -> None:
+    headers = {
+        "content-type": answer.content_type,
+        "content-length": str(len(answer.body)),
+        "cache-control": answer.cache,
+        "access-control-allow-origin": "*",
+        **answer.headers,
+    }
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})

@@ -1,0 +1,70 @@
+"""The RTMP server's statistics and control pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import httpx
+from django.conf import settings
+
+APP = "live"
+TIMEOUT_S = 1.0
+
+
+class Unreachable(Exception):
+    """The RTMP server does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    publisher: str | None  # its client id
+    readers: int
+    has_video: bool = False
+    has_audio: bool = False
+    codec: str = ""  # of the video, as the server knows it
+
+
+async def streams(client: httpx.AsyncClient) -> dict[str, Stream]:
+    """What is published or waited for, by ingest name. Raises Unreachable."""
+    try:
+        answer = await client.get(f"{settings.RTMP_CONTROL_URL}/stat", timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return parse(answer.content)
+    except (httpx.HTTPError, ElementTree.ParseError) as error:
+        raise Unreachable(f"no statistics from the RTMP server: {type(error).__name__}") from error
+
+
+def parse(xml: bytes) -> dict[str, Stream]:
+    root = ElementTree.fromstring(xml)
+    return {
+        stream.findtext("name", ""): _stream(stream)
+        for application in root.iter("application")
+        if application.findtext("name") == APP
+        for stream in application.iter("stream")
+    }
+
+
+def _stream(stream: ElementTree.Element) -> Stream:
+    clients = stream.findall("client")
+    publisher = next((c.findtext("id") for c in clients if c.find("publishing") is not None), None)
+    return Stream(
+        publisher=publisher,
+        readers=sum(c.find("publishing") is None for c in clients),
+        has_video=int(stream.findtext("bw_video", "0")) > 0,
+        has_audio=int(stream.findtext("bw_audio", "0")) > 0,
+        codec=stream.findtext("meta/video/codec", ""),
+    )
+
+
+async def drop_publisher(client: httpx.AsyncClient, ingest_name: str) -> None:
+    """Raises Unreachable."""
+    try:
+        answer = await client.get(
+            f"{settings.RTMP_CONTROL_URL}/control/drop/publisher",
+            params={"app": APP, "name": ingest_name},
+            timeout=TIMEOUT_S,
+        )
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unreachable(f"the RTMP server did not drop the publisher: {type(error).__name__}") from error

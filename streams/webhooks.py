@@ -1,0 +1,108 @@
+"""What the RTMP server asks: may this publisher come in, and what shall its stream be called?"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import time
+
+import httpx
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from streams import broadcasts, ingest, rtmp
+from streams.models import Broadcast
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.025
+READERS_S = 1.0  # how long the publisher waits until its encoders have connected
+ENCODER_S = 3.0  # and until any of them has started: the server gives up after 10
+
+
+@csrf_exempt
+@require_POST
+async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpResponse:
+    if "X-Edge" in request.headers or not hmac.compare_digest(secret, settings.RTMP_HOOK_SECRET):
+        raise Http404
+    try:
+        event = ingest.parse(request.body, boot)
+    except ingest.BadEvent as error:
+        log.info("publisher refused: %s", error.code)
+        return _refusal(error.code)
+    if event.kind == "publish_done":
+        await sync_to_async(_leave)(event)
+        return JsonResponse({"code": 0})
+    try:
+        return _rename(await _publish(event))
+    except broadcasts.PublishRefused as refused:
+        log.info("publisher from %s refused: %s", event.addr, refused.reason)
+        return _refusal(refused.reason)
+
+
+async def _publish(event: ingest.PublishEvent) -> Broadcast:
+    broadcast = await sync_to_async(_open)(event)
+    async with httpx.AsyncClient() as client:
+        if not await _encoders_ready(client, broadcast):
+            await sync_to_async(_give_up)(broadcast, event)
+            raise broadcasts.PublishRefused("no_encoder")
+    if not await sync_to_async(_still_open)(broadcast):
+        raise broadcasts.PublishRefused("stopped")
+    return broadcast
+
+
+async def _encoders_ready(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
+    """Wait until every encoder reads the (still silent) stream, so that none misses its first keyframe."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < ENCODER_S:
+        stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
+        readers = stream.readers if stream else 0
+        if readers >= len(broadcast.ladder) or (readers and waited >= READERS_S):
+            return True
+        if waited >= READERS_S and await sync_to_async(_has_encoder)(broadcast):
+            return True
+        await asyncio.sleep(LOOK_S)
+    return False
+
+
+def _open(event: ingest.PublishEvent) -> Broadcast:
+    try:
+        return broadcasts.open(event, timezone.now())
+    finally:
+        connection.close()  # nothing is held while the publisher waits
+
+
+def _leave(event: ingest.PublishEvent) -> None:
+    if broadcasts.publisher_left(event.session, timezone.now()):
+        log.info("publisher %s left", event.session)
+
+
+def _has_encoder(broadcast: Broadcast) -> bool:
+    return broadcasts.has_encoder(broadcast.id)
+
+
+def _give_up(broadcast: Broadcast, event: ingest.PublishEvent) -> None:
+    now = timezone.now()
+    broadcasts.end(broadcast.id, "no_encoder", now)
+    broadcasts.refuse(broadcast.channel_id, "no_encoder", event.addr, now)
+
+
+def _still_open(broadcast: Broadcast) -> bool:
+    return Broadcast.objects.filter(pk=broadcast.pk, state__in=Broadcast.OPEN).exists()
+
+
+def _rename(broadcast: Broadcast) -> HttpResponse:
+    """A Location that is no URL: the server takes it as the stream's new name."""
+    answer = JsonResponse({"code": 0}, status=302)
+    answer["Location"] = broadcast.ingest_name
+    return answer
+
+
+def _refusal(reason: str) -> HttpResponse:
+    return JsonResponse({"code": 1, "reason": reason}, status=403)

@@ -1,0 +1,27 @@
+"""Runs a procrastinate worker, and a new one when PostgreSQL comes back."""
+
+import os
+import socket
+
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+
+HEARTBEAT_S = 1
+STALLED_S = 30  # a starting worker prunes every worker that is silent for longer: one limit in all pools
+POLL_S = 0.5  # a lost LISTEN is never restored: the polls are the guarantee
+
+
+async def work(queue: str, concurrency: int) -> None:
+    connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
+    async with app.with_connector(connector).open_async() as worker:
+        await worker.run_worker_async(
+            queues=[queue],
+            name=f"{queue}@{socket.gethostname()}:{os.getpid()}",
+            concurrency=concurrency,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=STALLED_S,
+            shutdown_graceful_timeout=0,
+            fetch_job_polling_interval=POLL_S,
+            abort_job_polling_interval=POLL_S,
+        )
