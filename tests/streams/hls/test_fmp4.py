@@ -353,7 +353,7 @@ def test_it_reads_flags_that_hold_for_the_first_frame_only(copied: bytes) -> Non
     ],
 )
 def test_it_refuses_frames_that_are_not_there(copied: bytes, made: bytes) -> None:
-    with pytest.raises(Malformed, match="do not fit|does not list"):
+    with pytest.raises(Malformed, match=r"do not fit|does not list"):
         Reader().feed(read(copied)[0].data + made)
 
 
