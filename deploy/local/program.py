@@ -16,8 +16,9 @@ STORES, SERVICES = "stores", "services"
 
 def bound(user: str | None = None, signal: str = "TERM") -> list[str]:
     """Puts a command under another user, and has the kernel end it when its parent is gone, however that went."""
-    become = ["--reuid", user, "--regid", user, "--init-groups"] if user else []
-    return ["setpriv", "--pdeathsig", signal, *become]
+    if user is None:
+        return ["setpriv", "--pdeathsig", signal]
+    return ["setpriv", "--pdeathsig", signal, "--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--init-groups"]
 
 
 def unprivileged(user: str) -> str | None:

@@ -15,6 +15,10 @@ def nginx_rtmp(instance: Instance) -> Program:
     return Program("nginx-rtmp", [sys.executable, "-m", "deploy.local.rtmp", str(instance.data / "nginx")])
 
 
+def varnish(instance: Instance) -> Program:
+    return Program("varnish", [sys.executable, "-m", "deploy.local.edge", str(instance.data / "varnish")])
+
+
 def pool(name: str, listen: str, workers: int) -> Program:
     return Program(name, [sys.executable, *GUNICORN, "--bind", listen, "--workers", str(workers), "--name", name])
 
@@ -27,4 +31,5 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
     return [
         pool("web", env["WEB_LISTEN"], workers=2),
         pool("origin", env["ORIGIN_LISTEN"], workers=1),
+        varnish(instance),
     ]

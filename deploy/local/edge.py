@@ -1,0 +1,71 @@
+"""Renders the edge's rules, then becomes Varnish: `python -m deploy.local.edge FOLDER`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+from deploy.local.instance import SetupError, read_env
+from deploy.local.program import become, bound, hand_over, system_tool, unprivileged
+
+TEMPLATE = Path(__file__).with_name("edge.vcl.in")
+STORAGE = "malloc,128m"
+PARAMETERS = {
+    "vsl_space": "16m",
+    "timeout_idle": "60",  # players come back every few seconds
+    "default_ttl": "0",  # what says nothing of caching is not cached
+}
+
+
+class Rules(Template):
+    delimiter = "@"
+
+
+def main() -> None:
+    env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
+    folder = Path(sys.argv[1])
+    folder.mkdir(mode=0o700, exist_ok=True)
+    rules = folder / "edge.vcl"
+    rules.write_text(render(env))
+    user = unprivileged("vcache")
+    for path in (folder, rules):
+        hand_over(path, user)
+    command = [system_tool("varnishd"), "-F", "-n", str(folder / "work"), "-f", str(rules)]
+    command += ["-a", env["EDGE_LISTEN"], "-T", "none", "-s", STORAGE]
+    for name, value in PARAMETERS.items():
+        command += ["-p", f"{name}={value}"]
+    become([*bound(user), *command])
+
+
+def render(env: Mapping[str, str]) -> str:
+    web_host, web_port = env["WEB_LISTEN"].split(":")
+    origin_host, origin_port = env["ORIGIN_LISTEN"].split(":")
+    return Rules(TEMPLATE.read_text()).substitute(
+        web_host=web_host,
+        web_port=web_port,
+        origin_host=origin_host,
+        origin_port=origin_port,
+        scheme=urlsplit(env["PUBLIC_URL"]).scheme,
+        hosts="|".join(host_pattern(host) for host in env["ALLOWED_HOSTS"].split(",")),
+    )
+
+
+def host_pattern(host: str) -> str:
+    """Django's ALLOWED_HOSTS: `*` is any, `.example.org` includes what is below it."""
+    if host == "*":
+        return ".*"
+    if host.startswith("."):
+        return r"(.+\.)?" + re.escape(host[1:])
+    return re.escape(host)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SetupError as error:
+        sys.exit(str(error))
