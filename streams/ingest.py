@@ -1,4 +1,8 @@
-"""What the RTMP server's webhook says. The publisher can append fields of its own, so only the first of each name counts."""
+"""What the RTMP server's webhook says.
+
+The publisher's own arguments follow the server's fields unescaped, so only the first field of each name counts. What the
+publisher says of itself before them (flashver, tcurl, …) is escaped, `&` included.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from urllib.parse import parse_qsl
 APP = "live"
 LONGEST_BODY = 8192
 KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+KINDS: dict[str, Literal["publish", "publish_done"]] = {"publish": "publish", "publish_done": "publish_done"}
 CLIENT_ID = re.compile(r"[0-9]{1,20}")
 
 
@@ -36,8 +41,8 @@ def parse(body: bytes, boot: str) -> PublishEvent:
     if len(body) > LONGEST_BODY:
         raise BadEvent("bad_event", "The body is too long.")
     fields = _first_of_each(body)
-    call, client_id = fields.get("call", ""), fields.get("clientid", "")
-    if call not in ("publish", "publish_done"):
+    kind, client_id = KINDS.get(fields.get("call", "")), fields.get("clientid", "")
+    if kind is None:
         raise BadEvent("bad_event", "The call is neither publish nor publish_done.")
     if fields.get("app") != APP:
         raise BadEvent("bad_event", f"The application is not {APP}.")
@@ -45,21 +50,19 @@ def parse(body: bytes, boot: str) -> PublishEvent:
         raise BadEvent("bad_event", "The client id is not a number.")
     if not KEY.fullmatch(fields.get("name", "")):
         raise BadEvent("malformed_name", "A stream key has letters, digits, - and _ only, 128 at most.")
-    return PublishEvent(call, f"{boot}:{client_id}", APP, fields["name"], _address(fields.get("addr", "")))
+    return PublishEvent(kind, f"{boot}:{client_id}", APP, fields["name"], _address(fields.get("addr", "")))
 
 
 def _first_of_each(body: bytes) -> dict[str, str]:
+    """Bytes that are no text are replaced: in other fields than ours they are the publisher's own affair."""
     fields: dict[str, str] = {}
-    try:
-        for name, value in parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict"):
-            fields.setdefault(name, value)
-    except ValueError as error:
-        raise BadEvent("bad_event", "The body is not a form.") from error
+    for name, value in parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True):
+        fields.setdefault(name, value)
     return fields
 
 
 def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
-    except ValueError as error:
-        raise BadEvent("bad_event", "The address is not an IP address.") from error
+    except ValueError:
+        raise BadEvent("bad_event", "The address is not an IP address.") from None
