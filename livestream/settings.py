@@ -24,7 +24,8 @@ SECRET_KEY = env.str("SECRET_KEY")
 if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY is too short: give at least 32 random characters")
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+# The RTMP server and health checks of this machine come by the loopback address, whatever the site is called.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=["localhost"]), "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 SITE_NAME = env.str("SITE_NAME", "Livestream")
 
@@ -148,6 +149,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "optional")
+ACCOUNT_SESSION_REMEMBER = True
 ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the edge writes X-Forwarded-For itself
 # While there is no administrator, /accounts/first-administrator/TOKEN/ makes one.
 FIRST_ADMIN_TOKEN = env.str("FIRST_ADMIN_TOKEN", "")
