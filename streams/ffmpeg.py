@@ -22,10 +22,13 @@ READER: dict[str, Any] = {
     "rtmp_live": "live",
 }
 
-# `cmaf` would shift a copied stream with B-frames by a frame against its transcodes.
+# All of it so that stamps stay the publisher's: with `cmaf`, an edit list, or stamps moved to zero, a copied stream with
+# B-frames would lie beside its transcodes.
 MUXER: dict[str, Any] = {
     "format": "mp4",
     "movflags": "+empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer",
+    "use_editlist": 0,
+    "avoid_negative_ts": "disabled",
     "flush_packets": 1,
 }
 

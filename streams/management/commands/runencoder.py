@@ -1,8 +1,8 @@
 """The worker that encodes: `--slots` renditions at a time."""
 
-import asyncio
 from argparse import ArgumentParser
 
+import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
@@ -16,4 +16,4 @@ class Command(BaseCommand):
         parser.add_argument("--slots", type=int, default=settings.ENCODER_SLOTS, help="renditions at a time (%(default)s)")
 
     def handle(self, *args: object, slots: int, **options: object) -> None:
-        asyncio.run(work("encode", slots))
+        uvloop.run(work("encode", slots))

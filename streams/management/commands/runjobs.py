@@ -1,7 +1,6 @@
 """The worker for everything short."""
 
-import asyncio
-
+import uvloop
 from django.core.management.base import BaseCommand
 
 from streams.worker import work
@@ -11,4 +10,4 @@ class Command(BaseCommand):
     help = "Look after what is live, write documents."
 
     def handle(self, *args: object, **options: object) -> None:
-        asyncio.run(work("jobs", 4))
+        uvloop.run(work("jobs", 4))
