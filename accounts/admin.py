@@ -8,7 +8,7 @@ from django.forms import EmailField
 from accounts.models import User
 
 
-class AddUserForm(AdminUserCreationForm):
+class AddUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # not generic at run time
     class Meta:
         model = User
         fields = ("email",)
@@ -16,7 +16,7 @@ class AddUserForm(AdminUserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic at run time
     add_form = AddUserForm
     list_display = ("email", "channel", "is_active", "is_staff", "date_joined")
     list_select_related = ("channel",)

@@ -49,7 +49,7 @@ class ChannelForm(forms.Form):
     channel = ChannelNameField()
 
 
-class TitleForm(forms.ModelForm):
+class TitleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     class Meta:
         model = Channel
         fields = ["title"]

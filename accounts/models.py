@@ -16,7 +16,7 @@ RESERVED_NAMES = frozenset(
     """about abuse account accounts admin administrator api app auth chat dashboard docs embed explore feed healthz help
     hls home internal live livestream login logout me mod moderator new official owner password popular privacy profile
     readyz recordings register root rss search settings signup staff static stream streams support system terms user
-    users watch webmaster ws www""".split()
+    users watch webmaster ws www""".split()  # noqa: SIM905 - a list of literals would be four times as long
 )
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -79,10 +80,10 @@ def follow(request: SignedInRequest, name: str) -> HttpResponse:
     return redirect(channel)
 
 
-def follow_context(channel: Channel, user: User) -> dict[str, object]:
+def follow_context(channel: Channel, user: User | AnonymousUser) -> dict[str, object]:
     return {
         "followers": channel.followers.count(),
-        "is_following": user.is_authenticated and channel.followers.filter(user=user).exists(),
+        "is_following": channel.followers.filter(user_id=user.pk).exists(),
     }
 
 

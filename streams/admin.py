@@ -18,7 +18,7 @@ from streams.models import Broadcast, Refusal
 logger = logging.getLogger(__name__)
 
 
-class RefusalInline(admin.StackedInline):
+class RefusalInline(admin.StackedInline):  # type: ignore[type-arg]  # not generic at run time
     model = Refusal
     verbose_name_plural = "last refused attempt"
     readonly_fields = ("reason", "addr", "at")
@@ -29,7 +29,7 @@ class RefusalInline(admin.StackedInline):
 
 
 @admin.register(Channel)
-class ChannelAdmin(admin.ModelAdmin):
+class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     list_display = ("name", "title", "owner", "followers", "created_at")
     list_select_related = ("owner",)
     search_fields = ("name", "title", "owner__email")
@@ -59,7 +59,7 @@ class ChannelAdmin(admin.ModelAdmin):
 
 
 @admin.register(Broadcast)
-class BroadcastAdmin(admin.ModelAdmin):
+class BroadcastAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     list_display = ("id", "channel", "state", "started_at", "ended_at", "end_reason", "addr")
     list_select_related = ("channel",)
     list_filter = ("state", "end_reason", "started_at")

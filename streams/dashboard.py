@@ -143,7 +143,7 @@ class FreshKey(NamedTuple):
 
     @property
     def ffmpeg(self) -> str:
-        return f"ffmpeg -re -i clip.mp4 -c:v libx264 -preset veryfast -b:v 4M -g 60 -pix_fmt yuv420p -c:a aac -f flv '{self.url}'"
+        return f"ffmpeg -re -i clip.mp4 -c:v libx264 -preset veryfast -g 60 -pix_fmt yuv420p -c:a aac -f flv '{self.url}'"
 
 
 def render_keys(

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str, email: str, **options: Any) -> None:
         form = StreamerForm({"email": email, "channel": name, "password": read_password()})
         if not form.is_valid():
-            raise CommandError(" ".join(f"{field}: {' '.join(errors)}" for field, errors in form.errors.items()))
+            raise CommandError(" ".join(f"{field}: {' '.join(map(str, errors))}" for field, errors in form.errors.items()))
         user = User.objects.create_streamer(**form.cleaned_data)
         self.stdout.write(f"Made the channel {settings.PUBLIC_URL}{user.channel.get_absolute_url()}")
 

@@ -20,7 +20,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the channel's name")
         parser.add_argument("--label", default="", help="what the key is for, at most 60 characters")
-        parser.add_argument("--expires", type=lifetime, metavar="24h", help="how long it is good for: 24h, 7d (default: for ever)")
+        parser.add_argument(
+            "--expires", type=lifetime, metavar="24h", help="how long it is good for: 24h, 7d (default: for ever)"
+        )
 
     def handle(self, *args: Any, name: str, label: str, expires: dt.timedelta | None, **options: Any) -> None:
         channel = Channel.objects.filter(name=name).first()
