@@ -29,7 +29,7 @@ ENCODER_S = 3.0  # and until any of them has started: the server gives up after 
 @csrf_exempt
 @require_POST
 async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpResponse:
-    if "X-Edge" in request.headers or not hmac.compare_digest(secret, settings.RTMP_HOOK_SECRET):
+    if "X-Edge" in request.headers or not hmac.compare_digest(secret.encode(), settings.RTMP_HOOK_SECRET.encode()):
         raise Http404
     try:
         event = ingest.parse(request.body, boot)
