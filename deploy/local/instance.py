@@ -115,29 +115,33 @@ def write_private(file: Path, text: str) -> None:
 
 def make_env(instance: Instance, outer: Mapping[str, str]) -> dict[str, str]:
     """All variables of the instance: secrets stay as they were, addresses are new, what the caller's environment says wins."""
-    env = kept_secrets(read_env(instance.env_file))
-    env |= addresses(instance, env["STORES_PASSWORD"])
-    env |= {name: outer[name] for name in env if name in outer}
-    env.setdefault("ALLOWED_HOSTS", outer.get("ALLOWED_HOSTS", allowed_hosts(env["PUBLIC_URL"])))
-    return env
+    old = read_env(instance.env_file)
+    if "STORES_PASSWORD" not in old and (instance.data / "postgres").exists():
+        raise SetupError(
+            f"{instance.env_file} is gone, and with it the password of {instance.data}: bring it back, or remove both."
+        )
+    env = {name: old.get(name) or secrets.token_urlsafe(32) for name in SECRETS}
+    env |= addresses(instance, env["STORES_PASSWORD"], outer.get("PUBLIC_URL"))
+    return env | {name: outer[name] for name in env if name in outer}
 
 
-def kept_secrets(old: Mapping[str, str]) -> dict[str, str]:
-    return {name: old.get(name) or secrets.token_urlsafe(32) for name in SECRETS}
-
-
-def addresses(instance: Instance, password: str) -> dict[str, str]:
+def addresses(instance: Instance, password: str, public_url: str | None) -> dict[str, str]:
     edge = public_port("EDGE_PORT", 8000) if instance.public else free_port()
     rtmp = public_port("RTMP_PORT", 1935) if instance.public else free_port()
-    host = "0.0.0.0" if instance.public else "127.0.0.1"
+    listen = "0.0.0.0" if instance.public else "127.0.0.1"
+    public_url = public_url or f"http://localhost:{edge}"
+    host = urlsplit(public_url).hostname
+    if not host:
+        raise SetupError(f"PUBLIC_URL={public_url} is no address: give one such as http://localhost:8000.")
     return {
-        "PUBLIC_URL": f"http://localhost:{edge}",
-        "EDGE_LISTEN": f"{host}:{edge}",
+        "PUBLIC_URL": public_url,
+        "ALLOWED_HOSTS": ",".join(dict.fromkeys(["localhost", "127.0.0.1", host])),
+        "EDGE_LISTEN": f"{listen}:{edge}",
         "WEB_LISTEN": f"127.0.0.1:{free_port()}",
         "ORIGIN_LISTEN": f"127.0.0.1:{free_port()}",
-        "RTMP_LISTEN": f"{host}:{rtmp}",
+        "RTMP_LISTEN": f"{listen}:{rtmp}",
         "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",
-        "RTMP_PUBLIC_URL": f"rtmp://localhost:{rtmp}/live",
+        "RTMP_PUBLIC_URL": f"rtmp://{host}:{rtmp}/live",
         "RTMP_CONTROL_URL": f"http://127.0.0.1:{free_port()}",
         "DATABASE_URL": f"postgres://livestream:{password}@127.0.0.1:{free_port()}/livestream",
         "MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/livestream",
@@ -146,7 +150,3 @@ def addresses(instance: Instance, password: str) -> dict[str, str]:
         "EMAIL_URL": f"filemail:///{instance.folder / 'mail'}",
         "STATIC_ROOT": str(instance.folder / "static"),
     }
-
-
-def allowed_hosts(public_url: str) -> str:
-    return ",".join(dict.fromkeys(["localhost", "127.0.0.1", urlsplit(public_url).hostname or "localhost"]))

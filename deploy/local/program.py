@@ -51,3 +51,4 @@ class Program:
     group: str = SERVICES
     user: str | None = None
     stop_signal: str = "TERM"
+    stop_s: int = 6  # then it is killed

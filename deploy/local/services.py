@@ -32,4 +32,6 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
         pool("web", env["WEB_LISTEN"], workers=2),
         pool("origin", env["ORIGIN_LISTEN"], workers=1),
         varnish(instance),
+        command("encoder", "runencoder"),
+        command("jobs", "runjobs"),
     ]

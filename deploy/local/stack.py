@@ -89,12 +89,15 @@ def manage(instance: Instance, command: str) -> str:
 
 def say_where(env: Mapping[str, str], notes: str) -> None:
     url = env["PUBLIC_URL"]
-    print(f"""
+    print(
+        f"""
 Watch       {url}/
 Sign up     {url}/accounts/signup/
 Publish to  {env["RTMP_PUBLIC_URL"]}  (your stream key is on {url}/dashboard/)
 {notes}
-Ctrl-C stops everything.""", flush=True)
+Ctrl-C stops everything.""",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

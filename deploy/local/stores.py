@@ -43,7 +43,7 @@ def postgres(instance: Instance, url: str) -> Program:
     command = [postgres_tool("postgres"), "-D", str(data)]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    return Program("postgres", command, group=STORES, user=unprivileged("postgres"), stop_signal="INT")
+    return Program("postgres", command, group=STORES, user=unprivileged("postgres"), stop_signal="INT", stop_s=30)
 
 
 def postgres_tool(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from deploy.local.instance import CHECKOUT, Instance, SetupError
 from deploy.local.program import SERVICES, STORES, Program, bound
 
 START_S = 10
-STOP_S = 30
+STOP_S = 60
 
 
 def configuration(instance: Instance, programs: list[Program], port: int, password: str) -> str:
@@ -30,7 +31,6 @@ logfile_maxbytes=5MB
 logfile_backups=1
 pidfile={escape(str(instance.folder))}/supervisord.pid
 childlogdir={logs}
-environment=LIVESTREAM_ENV="{escape(str(instance.env_file))}",PYTHONUNBUFFERED="1"
 
 [inet_http_server]
 port=127.0.0.1:{port}
@@ -59,7 +59,7 @@ autostart=false
 autorestart=true
 startretries=1000
 stopsignal={program.stop_signal}
-stopwaitsecs=8
+stopwaitsecs={program.stop_s}
 killasgroup=true
 redirect_stderr=true
 stdout_logfile={logs}/{program.name}.log
@@ -86,9 +86,14 @@ class Supervisor:
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.instance.supervisor_config)]
         with (self.instance.logs / "supervisord.out").open("w") as out:
             self.process = subprocess.Popen(
-                [*bound(), *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, pass_fds=[self.lock.fileno()],
-            )  # fmt: skip
+                [*bound(), *command],
+                env=os.environ | {"LIVESTREAM_ENV": str(self.instance.env_file), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                pass_fds=[self.lock.fileno()],
+            )
         self.wait_until_it_answers()
         return self
 

@@ -1,0 +1,272 @@
+"""The edge's rules, in a Varnish of its own before a web and an origin that write down what they are asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.request import urlopen
+
+import httpx
+import pytest
+
+from deploy.local.edge import host_pattern
+from deploy.local.instance import CHECKOUT, Instance, free_port
+from deploy.local.ready import wait_for
+
+PLAYLIST = "/hls/0123456789abcdef/720p/playlist.m3u8"
+
+
+class Backend(ThreadingHTTPServer):
+    """Answers by path: .../STATUS[-MAX_AGE] → that status; waits while the gate is closed."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.asked = threading.Event()
+        self.headers: dict[str, str] = {}
+        self.status = 200
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def paths(self) -> list[str]:
+        return [path for _, path, _ in self.requests]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Backend
+
+    def do_GET(self) -> None:
+        self.server.requests.append((self.command, self.path, dict(self.headers)))
+        self.server.asked.set()
+        self.server.gate.wait(10)
+        body = self.path.encode()
+        self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def backends() -> Iterator[tuple[Backend, Backend]]:
+    web, origin = Backend(), Backend()
+    yield web, origin
+    web.shutdown()
+    origin.shutdown()
+
+
+@pytest.fixture
+def web(backends: tuple[Backend, Backend]) -> Backend:
+    return fresh(backends[0])
+
+
+@pytest.fixture
+def origin(backends: tuple[Backend, Backend]) -> Backend:
+    return fresh(backends[1])
+
+
+def fresh(backend: Backend) -> Backend:
+    backend.requests.clear()
+    backend.headers = {}
+    backend.status = 200
+    backend.gate.set()
+    backend.asked.clear()
+    return backend
+
+
+@pytest.fixture(scope="module")
+def edge_url(backends: tuple[Backend, Backend], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    instance = Instance(tmp_path_factory.mktemp("edge"), public=False)
+    instance.make_folders()
+    url = f"http://127.0.0.1:{free_port()}"
+    web, origin = backends
+    instance.env_file.write_text(
+        f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\nALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n"
+        f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local.edge", str(instance.data / "varnish")],
+        cwd=CHECKOUT,
+        env=os.environ | {"LIVESTREAM_ENV": str(instance.env_file)},
+    )
+    wait_for("varnish", lambda: urlopen(f"{url}/healthz").close(), "its words are above.")
+    yield url
+    process.terminate()
+    process.wait()
+    shutil.rmtree(instance.data)
+
+
+@pytest.fixture
+def edge(edge_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=edge_url, timeout=10) as client:
+        yield client
+
+
+# --- what is passed on -----------------------------------------------------------------------------------------------------
+
+
+def test_pages_go_to_web_with_their_cookies_and_are_not_kept(edge: httpx.Client, web: Backend) -> None:
+    for _ in range(2):
+        edge.get("/@alice/", headers={"Cookie": "sessionid=bob"})
+    assert web.paths() == ["/@alice/", "/@alice/"]
+    assert web.requests[0][2]["Cookie"] == "sessionid=bob"
+
+
+def test_it_alone_says_where_a_request_comes_from(edge: httpx.Client, web: Backend) -> None:
+    forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "mallory.example"}
+    edge.get("/", headers={**forged, "X-Real-IP": "6.6.6.6", "Forwarded": "for=6.6.6.6", "X-Edge": "0"})
+    headers = web.requests[0][2]
+    assert headers["X-Forwarded-For"] == "127.0.0.1"
+    assert headers["X-Forwarded-Proto"] == "http"
+    assert headers["X-Edge"] == "1"
+    assert "6.6.6.6" not in str(headers)
+    assert "mallory" not in str(headers)
+
+
+def test_a_connection_header_that_would_strip_the_edge_s_mark_is_refused(edge: httpx.Client, web: Backend) -> None:
+    assert edge.get("/", headers={"Connection": "X-Edge, X-Forwarded-For"}).status_code == 400
+    assert not web.requests
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/internal/rtmp/x/",
+        "/internal",
+        "/Internal/metrics",
+        "/%69nternal/x",
+        "//internal/x",
+        "/./internal/x",
+        "/a/../internal/x",
+    ]
+    + ["/internal%2fx", "/hls/%2e%2e/internal/x", "/hls/../internal/x", "/ws/rooms/alice/"],
+)
+def test_internal_and_odd_paths_reach_nobody(edge_url: str, web: Backend, origin: Backend, path: str) -> None:
+    assert raw_status(edge_url, path) == 404
+    assert not web.requests
+    assert not origin.requests
+
+
+def raw_status(edge_url: str, path: str) -> int:
+    """The path as it is: clients tidy it up."""
+    command = ["curl", "--silent", "--path-as-is", "--output", os.devnull, "--write-out", "%{http_code}", edge_url + path]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize(("host", "status"), [("localhost:8000", 200), ("tv.alice.example", 200), ("mallory.example", 404)])
+def test_it_answers_by_the_site_s_names_only(edge: httpx.Client, web: Backend, host: str, status: int) -> None:
+    assert edge.get("/", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("allowed", "pattern"), [("*", ".*"), ("a.example", r"a\.example"), (".a.example", r"(.+\.)?a\.example")]
+)
+def test_hosts_are_read_as_django_reads_them(allowed: str, pattern: str) -> None:
+    assert host_pattern(allowed) == pattern
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_blocked_requests_for_one_playlist_are_asked_once(edge: httpx.Client, origin: Backend, status: int) -> None:
+    url = f"{PLAYLIST}?_HLS_msn=7&_HLS_part=1{status % 10}"
+    origin.status = status
+    origin.gate.clear()
+    with ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(edge.get, url) for _ in range(50)]
+        assert origin.asked.wait(5)
+        origin.gate.set()
+        assert {answer.result().status_code for answer in answers} == {status}
+    assert origin.paths() == [url]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reaches"),
+    [
+        (f"{PLAYLIST}?_HLS_part=2&_HLS_msn=31", f"{PLAYLIST}?_HLS_msn=31&_HLS_part=2"),
+        (f"{PLAYLIST}?utm=1&_HLS_msn=32&x", f"{PLAYLIST}?_HLS_msn=32"),
+        (f"{PLAYLIST}?_HLS_skip=YES", f"{PLAYLIST}?_HLS_skip=YES"),
+        (f"{PLAYLIST}?nothing=1", PLAYLIST),
+        ("/hls/0123456789abcdef/720p/p1-2.mp4?x=1", "/hls/0123456789abcdef/720p/p1-2.mp4"),
+        ("/live/alice/state?x=1&after=12", "/live/alice/state?after=12"),
+        ("/live/bob/state?x=1", "/live/bob/state"),
+        ("/live/alice.m3u8?after=3", "/live/alice.m3u8"),
+    ],
+)
+def test_only_names_that_the_origin_knows_make_another_request(
+    edge: httpx.Client, origin: Backend, asked: str, reaches: str
+) -> None:
+    origin.headers = {"Cache-Control": "max-age=60"}
+    for _ in range(2):
+        assert edge.get(asked, headers={"Cookie": "sessionid=bob", "Authorization": "x"}).text == reaches
+    assert origin.paths() in ([reaches], [])  # the one before may have asked it
+    assert "sessionid" not in str(origin.requests)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PLAYLIST}?_HLS_msn=1234567890",
+        f"{PLAYLIST}?_HLS_msn=-1",
+        f"{PLAYLIST}?_HLS_part=1",
+        f"{PLAYLIST}?_HLS_skip=no",
+        "/live/alice/state?after=1x",
+        "/live/alice/state?after=1&after=2",
+        "/live/alice/state?after=",
+    ],
+)
+def test_absurd_queries_are_refused_without_asking(edge: httpx.Client, origin: Backend, path: str) -> None:
+    assert edge.get(path).status_code == 400
+    assert not origin.requests
+
+
+@pytest.mark.parametrize("path", [PLAYLIST, "/live/alice/state"])
+def test_media_is_only_read(edge: httpx.Client, origin: Backend, path: str) -> None:
+    assert edge.post(path).status_code == 405
+    assert not origin.requests
+
+
+def test_the_origin_says_how_long_an_answer_is_kept(edge: httpx.Client, origin: Backend) -> None:
+    origin.headers = {"Cache-Control": "max-age=60", "Set-Cookie": "a=b", "Vary": "Cookie"}
+    first, second = (edge.get("/hls/0123456789abcdef/720p/i1.mp4", headers={"Cookie": name}) for name in ("alice", "bob"))
+    assert len(origin.requests) == 1
+    assert "Set-Cookie" not in first.headers
+    assert second.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_redirect_to_the_current_broadcast_is_kept_for_a_moment(edge: httpx.Client, origin: Backend) -> None:
+    origin.status, origin.headers = 302, {"Location": "/hls/0123456789abcdef/master.m3u8"}
+    for _ in range(2):
+        assert edge.get("/live/carol.m3u8").headers["Location"] == "/hls/0123456789abcdef/master.m3u8"
+    assert len(origin.requests) == 1
+
+
+def test_static_files_are_kept_without_cookies(edge: httpx.Client, web: Backend) -> None:
+    web.headers = {"Cache-Control": "max-age=60"}
+    for name in ("alice", "bob"):
+        edge.get("/static/site.0123.css", headers={"Cookie": name})
+    assert len(web.requests) == 1
+    assert "Cookie" not in web.requests[0][2]

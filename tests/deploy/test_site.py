@@ -1,0 +1,52 @@
+"""The whole site, as script/server starts it."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from tests.live import Site
+
+
+def test_it_answers_through_the_edge(site: Site) -> None:
+    assert httpx.get(f"{site.url}/healthz").text == "ok"
+
+
+def test_the_web_s_own_port_serves_no_edge_s_secrets(site: Site) -> None:
+    assert httpx.get(f"{site.url}/internal/rtmp/{site.env['RTMP_HOOK_SECRET']}/x/").status_code == 404
+
+
+def test_static_files_come_under_hashed_names_and_are_kept(site: Site) -> None:
+    page = httpx.get(f"{site.url}/accounts/login/").text
+    paths = re.findall(r'/static/[^"]+\.css', page)
+    assert paths
+    for path in paths:
+        answer = httpx.get(site.url + path)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_the_doctor_finds_everything_well(site: Site) -> None:
+    words = site.manage("doctor")
+    assert len(re.findall("^ok ", words, re.MULTILINE)) == 7
+    assert site.env["STORES_PASSWORD"] not in words
+
+
+def test_the_doctor_names_what_is_missing_and_keeps_passwords_to_itself(site: Site) -> None:
+    result = site.try_manage(
+        "doctor",
+        DATABASE_URL="postgres://alice:carol-s-secret@127.0.0.1:1/livestream",
+        CONTROL_REDIS_URL="redis://:carol-s-secret@127.0.0.1:1/0",
+        FFMPEG="/nowhere/ffmpeg",
+    )
+    assert result.returncode == 1
+    assert len(re.findall("^FAIL ", result.stdout, re.MULTILINE)) == 3
+    assert "FAIL  ffmpeg: `/nowhere/ffmpeg` was not found: install it, or set FFMPEG" in result.stdout
+    assert "3 of 7 failed: PostgreSQL, Redis (control), ffmpeg" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "carol-s-secret" not in result.stdout + result.stderr
+
+
+def test_init_can_be_repeated(site: Site) -> None:
+    assert "Traceback" not in site.manage("init")
