@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -60,4 +61,8 @@ def wait_for_services(env: Mapping[str, str], logs: Path, names: list[str]) -> N
     }
     for name, page in pages.items():
         if name in names:
-            wait_for(name, lambda page=page: urlopen(page, timeout=2).close(), f"see {logs}/{name}.log.")
+            wait_for(name, partial(open_page, page), f"see {logs}/{name}.log.")
+
+
+def open_page(url: str) -> None:
+    urlopen(url, timeout=2).close()
