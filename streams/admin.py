@@ -6,8 +6,8 @@ from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from pymongo.errors import PyMongoError
 
 from accounts.models import Channel
@@ -55,7 +55,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
             logger.exception("the keys of channel %s could not be listed", channel)
             return "The key store does not answer. Try again in a minute."
         lines = ((key.public_id, key.state(now), key.label) for key in keys)
-        return format_html_join(format_html("<br>"), "<code>{}</code> {} {}", lines) or "none"
+        return format_html_join(mark_safe("<br>"), "<code>{}</code> {} {}", lines) or "none"
 
 
 @admin.register(Broadcast)

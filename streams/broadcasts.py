@@ -21,7 +21,7 @@ from accounts.models import Channel
 from streams import leases, rtmp, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.ingest import PublishEvent
-from streams.ladder import Profile, ladder
+from streams.ladder import LONGEST_LISTED_GOP_S, Profile, ladder
 from streams.models import Broadcast, Refusal
 
 T = TypeVar("T")
@@ -141,11 +141,6 @@ def go_live(broadcast_id: str, now: dt.datetime) -> bool:
     return changed
 
 
-def advise(broadcast: Broadcast, codes: set[str]) -> None:
-    if codes != set(broadcast.advice):
-        Broadcast.objects.filter(pk=broadcast.pk).update(advice=sorted(codes))
-
-
 # --- end ------------------------------------------------------------------------------------------------------------------
 
 
@@ -211,9 +206,21 @@ def record(broadcast_id: str) -> None:
         set__ingest=source | {"audio": figures.get("audio")},
         set__renditions={v.name: _facts(v) for v in (master.variants if master and master.variants else [])},
     )
-    if source:
+    Broadcast.objects.filter(pk=broadcast_id).update(advice=advice(figures))
+    if "width" in source:
         profile = {name: source[name] for name in Profile.__slots__}
         StreamKey.objects(hash=broadcast.key_hash).update_one(set__profile=profile)
+
+
+def advice(figures: dict[str, dict[str, Any]]) -> list[str]:
+    """What the streamer should know about what is being sent."""
+    source = figures.get("source", {})
+    found = {
+        "codec": "unsupported" in source,
+        "long_gop": source.get("gop_s", 0) > LONGEST_LISTED_GOP_S,
+        "no_audio": "audio" not in figures,
+    }
+    return [code for code, applies in found.items() if applies]
 
 
 def _facts(variant: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import hashlib
 import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -42,10 +43,10 @@ class LiveState(NamedTuple):
     @property
     def version(self) -> str:
         """Differs whenever the page would say something else."""
-        refused_at = self.refusal.at.timestamp() if self.refusal else 0
-        if self.broadcast is None:
-            return f"{refused_at}"
-        return f"{self.broadcast.pk}-{self.broadcast.state}-{self.broadcast.epoch}-{len(self.broadcast.advice)}-{refused_at}"
+        shown = [self.refusal and (self.refusal.at, self.refusal.reason)]
+        if self.broadcast:
+            shown += [self.broadcast.pk, self.broadcast.state, self.broadcast.end_reason, self.broadcast.advice]
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
     @property
     def refused(self) -> Reason | None:

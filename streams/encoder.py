@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 
 SILENCE_S = 5.0  # without a fragment: the stream is over
 CHUNK = 1 << 18
+# ffmpeg's words
 NO_SUCH_STREAM = "matches no streams"
+CANNOT_COPY = "codec not currently supported in container"
 
 
 class Outcome(Enum):
@@ -33,7 +35,6 @@ class Outcome(Enum):
     ENDED = "ffmpeg ended"
     WITHDRAWN = "the broadcast does without this rendition"
     FENCED = "somebody else has taken over, or the broadcast has ended"
-    UNSUPPORTED = "ffmpeg cannot copy or decode the stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,13 @@ class Job:
     binary: str
     preset: str
 
-    def argv(self, encode_audio: bool) -> list[str]:
+    def argv(self, fresh: bool, encode_audio: bool) -> list[str]:
         if self.rendition == SOURCE:
-            return ffmpeg.source(self.binary, self.url)
+            return ffmpeg.source(self.binary, self.url, fresh)
         if self.rendition == AUDIO:
             return ffmpeg.audio(self.binary, self.url, encode_audio)
         fps = self.profile.fps if self.profile else None
-        return ffmpeg.transcode(self.binary, self.url, BY_NAME[self.rendition], fps, self.preset)
+        return ffmpeg.transcode(self.binary, self.url, fresh, BY_NAME[self.rendition], fps, self.preset)
 
 
 class Child:
@@ -68,7 +69,11 @@ class Child:
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         while line := await stderr.readline():
-            self.complaints.append(line.decode(errors="replace").rstrip())
+            if text := line.decode(errors="replace").strip():
+                self.complaints.append(text)
+
+    def said(self, words: str) -> bool:
+        return any(words in line for line in self.complaints)
 
     async def stop(self) -> None:
         if self.process.returncode is None:
@@ -111,32 +116,48 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
 
 async def _eras(job: Job, writer: Writer, view: clock.ClockView, first_part: Callable[[], Awaitable[None]]) -> Outcome:
     """One ffmpeg after the other: a jump of the stamps begins a new one, and so does audio that cannot be copied."""
-    encode_audio = False
+    fresh, encode_audio = job.epoch == 1, False
     while True:
         pack = packager(writer, job.part_ms, now_ms, job.profile, view)
-        async with child(job.argv(encode_audio)) as running:
+        async with child(job.argv(fresh, encode_audio)) as running:
             try:
                 outcome = await _read(running, pack, first_part)
             except Jumped as jump:
                 era = await writer.jump(jump.pts_ms, now_ms())
                 log.info("%s of %s: era %d", job.rendition, job.broadcast_id, era)
+                fresh = False
                 continue
             except Withdraw as reason:
-                log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
-                await writer.report(None, now_ms())
-                return Outcome.WITHDRAWN
+                return await _withdraw(job, writer, str(reason))
             except fmp4.Unsupported as error:
-                outcome = Outcome.UNSUPPORTED
-                log.info("%s of %s: %s", job.rendition, job.broadcast_id, error)
-        if job.rendition == AUDIO and not encode_audio and not pack.stored and outcome is not Outcome.SILENT:
-            if any(NO_SUCH_STREAM in line for line in running.complaints):
-                await writer.report(None, now_ms())
-                return Outcome.WITHDRAWN
-            encode_audio = True
-            continue
-        if running.complaints:
-            log.info("%s of %s: ffmpeg said: %s", job.rendition, job.broadcast_id, running.complaints[-1])
-        return outcome
+                running.complaints.append(f"{CANNOT_COPY}: {error.name}")
+                outcome = Outcome.ENDED
+        if pack.stored or outcome is Outcome.SILENT:
+            return _explain(job, running, outcome)
+        if running.said(CANNOT_COPY):
+            if job.rendition != AUDIO:
+                await writer.measured({"unsupported": True})
+                return await _withdraw(job, writer, "the source cannot be copied")
+            if not encode_audio:
+                encode_audio = True
+                continue
+        if running.said(NO_SUCH_STREAM) and not fresh:
+            return await _withdraw(job, writer, "there is no such track")
+        if not fresh:
+            return _explain(job, running, outcome)
+        fresh = False  # it may have come too late for a short analysis
+
+
+async def _withdraw(job: Job, writer: Writer, reason: str) -> Outcome:
+    log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
+    await writer.report(None, now_ms())
+    return Outcome.WITHDRAWN
+
+
+def _explain(job: Job, running: Child, outcome: Outcome) -> Outcome:
+    if running.complaints:
+        log.info("%s of %s: %s: %s", job.rendition, job.broadcast_id, outcome.value, running.complaints[-1])
+    return outcome
 
 
 async def _read(running: Child, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Outcome:

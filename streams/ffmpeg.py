@@ -11,16 +11,19 @@ from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, Rung
 GOP_S = 2
 HALVE_ABOVE_S = 0.030  # frames closer together than this are dropped: 60 becomes 30, 50 becomes 25
 
-# `nobuffer` would throw away what was read while probing (the first two seconds); `rtmp_live` does not wait for a buffer;
-# a short analysis fails on a reader that joins in the middle of a long group of pictures.
+# `nobuffer` would throw away what was read while probing (the first two seconds); `rtmp_live` does not wait for a buffer.
 READER: dict[str, Any] = {
     "flags": "low_delay",
     "probesize": 1_000_000,
-    "analyzeduration": 15_000_000,
     "fpsprobesize": 0,
     "copyts": None,
     "rtmp_live": "live",
 }
+
+# A reader that is there before the publisher need not wait for sound that may never come; one that joins in the middle of a
+# long group of pictures must wait for its end.
+FRESH_ANALYSIS_US = 500_000
+LONG_ANALYSIS_US = 15_000_000
 
 # All of it so that stamps stay the publisher's: with `cmaf`, an edit list, or stamps moved to zero, a copied stream with
 # B-frames would lie beside its transcodes.
@@ -33,20 +36,20 @@ MUXER: dict[str, Any] = {
 }
 
 
-def source(binary: str, url: str) -> list[str]:
-    return _compile(binary, _reader(url)["v:0"], {"c:v": "copy"})
+def source(binary: str, url: str, fresh: bool) -> list[str]:
+    return _compile(binary, _reader(url, fresh)["v:0"], {"c:v": "copy"})
 
 
 def audio(binary: str, url: str, encode: bool) -> list[str]:
     codec = {"c:a": "aac", "b:a": f"{AUDIO_KBIT_S}k", "ac": 2} if encode else {"c:a": "copy"}
-    return _compile(binary, _reader(url)["a:0"], codec)
+    return _compile(binary, _reader(url, fresh=False)["a:0"], codec)
 
 
-def transcode(binary: str, url: str, rung: Rung, fps: float | None, preset: str) -> list[str]:
+def transcode(binary: str, url: str, fresh: bool, rung: Rung, fps: float | None, preset: str) -> list[str]:
     """Keyframes where the source has them, and every two seconds counted from there: jobs started apart stay aligned."""
     rate = min(fps or ASSUMED_FPS, 1 / HALVE_ABOVE_S)
     video = (
-        _reader(url)["v:0"]
+        _reader(url, fresh)["v:0"]
         # not the fps filter: it moves stamps and can drop the keyframe
         .filter("select", f"key+isnan(prev_selected_t)+gte(t-prev_selected_t,{HALVE_ABOVE_S:.3f})")
         .filter("scale", w=_side("iw", "ih", rung.size), h=_side("ih", "iw", rung.size))
@@ -78,8 +81,8 @@ def _side(mine: str, other: str, size: int) -> str:
     return f"if(lte({mine},{other}),trunc(min({size},{mine})/2)*2,-2)"
 
 
-def _reader(url: str) -> Any:
-    return ffmpeg.input(url, **READER)
+def _reader(url: str, fresh: bool) -> Any:
+    return ffmpeg.input(url, **READER, analyzeduration=FRESH_ANALYSIS_US if fresh else LONG_ANALYSIS_US)
 
 
 def _compile(binary: str, stream: Any, codec: dict[str, Any]) -> list[str]:

@@ -58,7 +58,7 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
             broadcast_id,
             rendition,
             epoch,
-            failed=outcome in (None, Outcome.ENDED, Outcome.UNSUPPORTED),
+            failed=outcome in (None, Outcome.ENDED),
             withdrawn=outcome is Outcome.WITHDRAWN,
         )
     return outcome.value

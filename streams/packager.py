@@ -34,21 +34,25 @@ class Jumped(Exception):
 
 
 class Drift:
-    """Compares the stamps with the wall clock."""
+    """Compares the stamps with the wall clock. Media that comes late, and then all at once, is no jump."""
 
     def __init__(self) -> None:
-        self._offset: int | None = None
-        self._since: int | None = None
+        self._last: tuple[int, int] | None = None
+        self._least_lag: int | None = None
+        self._late_since: int | None = None
 
     def jumped(self, pts_ms: int, now_ms: int) -> bool:
-        if self._offset is None:
-            self._offset = now_ms - pts_ms
-        if abs(now_ms - pts_ms - self._offset) <= ERA_JUMP_MS:
-            self._since = None
+        last_pts, last_now = self._last or (pts_ms, now_ms)
+        self._last = (pts_ms, now_ms)
+        return pts_ms - last_pts > now_ms - last_now + ERA_JUMP_MS or self._fell_back(now_ms - pts_ms, now_ms)
+
+    def _fell_back(self, lag_ms: int, now_ms: int) -> bool:
+        self._least_lag = lag_ms if self._least_lag is None else min(lag_ms, self._least_lag)
+        if lag_ms - self._least_lag <= ERA_JUMP_MS:
+            self._late_since = None
             return False
-        if self._since is None:
-            self._since = now_ms
-        return now_ms - self._since >= JUMP_SEEN_FOR_MS
+        self._late_since = now_ms if self._late_since is None else self._late_since
+        return now_ms - self._late_since >= JUMP_SEEN_FOR_MS
 
 
 @dataclass(slots=True)
@@ -144,6 +148,7 @@ class VideoPackager(Packager):
         self.profile = profile
         self.era = self.offset_ms = 0
         self.boundary_ms: int | None = None
+        self.drives_audio = writer.rendition in (SOURCE, RUNGS[0].name)  # the source may be left out
 
     def check(self, init: Init) -> None:
         rung = BY_NAME[self.writer.rendition]
@@ -152,13 +157,16 @@ class VideoPackager(Packager):
 
     async def push(self, frame: Frame) -> None:
         pts_ms = self.ms(frame.pts)
-        self.check_jump(pts_ms)
+        self.check_jump(self.ms(frame.dts))
         msn = await self._boundary(frame, pts_ms)
         cuts = self.cutter.push(frame, msn)
         await self.store(cuts, self.era, self.offset_ms)
         if not self.reported:
             self.reported = True
             await self.report(frame)
+        if self.drives_audio and self.boundary_ms is not None:
+            if pts_ms - self.boundary_ms >= SHORTEST_SEGMENT_MS - self.part_ms:
+                await self.writer.watermark(pts_ms)
 
     async def report(self, frame: Frame) -> None:
         rung = BY_NAME[self.writer.rendition]
@@ -186,7 +194,7 @@ class VideoPackager(Packager):
 
 
 class SourcePackager(VideoPackager):
-    """The publisher's own video, which also says what the publisher sends, and drives the audio job."""
+    """The publisher's own video, which also says what the publisher sends."""
 
     def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int], profile: Profile | None) -> None:
         super().__init__(writer, part_ms, now_ms, profile)
@@ -208,8 +216,6 @@ class SourcePackager(VideoPackager):
         elif not self.reported:
             self.reported = True
             await self.writer.report(None, self.now_ms())
-        if self.boundary_ms is not None and pts_ms - self.boundary_ms >= SHORTEST_SEGMENT_MS - self.part_ms:
-            await self.writer.watermark(pts_ms)
 
     async def report(self, frame: Frame) -> None:
         """A publisher that is not known yet is listed with its second keyframe, if that comes in time."""

@@ -9,14 +9,13 @@ from asgiref.sync import async_to_sync
 from redis.exceptions import RedisError
 
 from streams import broadcasts, leases, segment_cache
-from streams.ladder import LONGEST_LISTED_GOP_S
 from streams.models import Broadcast
 from streams.rtmp import Stream
 
 log = logging.getLogger(__name__)
 
 MISSING_S = 5  # a publisher that is not seen for this long has gone
-NO_PICTURE_S = 10  # media arrives, but no encoder has made anything of it
+NO_PICTURE_S = 8  # media arrives, but no encoder has made anything of it
 NO_MEDIA_S = 20
 
 
@@ -47,10 +46,10 @@ def verdict(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> st
         return "lost" if missing_s >= MISSING_S else None
     if broadcast.state != Broadcast.State.PUBLISHING or age_s < NO_PICTURE_S:
         return None
-    if stream.has_audio and not stream.has_video:
+    if stream.video:
+        return "encoder_failed" if stream.video == "H264" else "codec"
+    if stream.audio:
         return "no_video"
-    if stream.has_video:
-        return "encoder_failed" if stream.codec == "H264" else "codec"
     return "no_media" if age_s >= NO_MEDIA_S else None
 
 
@@ -61,13 +60,3 @@ def _replace_encoders(now: dt.datetime) -> None:
             continue
         log.warning("%s of %s has no encoder: a new one is called", rendition, broadcast_id)
         broadcasts.defer_encode(broadcast_id, rendition)
-
-
-def advice(figures: dict[str, dict[str, float]], age_s: float) -> set[str]:
-    """What the streamer should know about what is being sent."""
-    codes = set()
-    if figures.get("source", {}).get("gop_s", 0) > LONGEST_LISTED_GOP_S:
-        codes.add("long_gop")
-    if figures and "audio" not in figures and age_s > NO_PICTURE_S:
-        codes.add("no_audio")
-    return codes

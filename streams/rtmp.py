@@ -20,9 +20,9 @@ class Unreachable(Exception):
 class Stream:
     publisher: str | None  # its client id
     readers: int
-    has_video: bool = False
-    has_audio: bool = False
-    codec: str = ""  # of the video, as the server knows it
+    # as the server reads them from the media's headers; "" for what does not arrive, or what it does not know
+    video: str = ""
+    audio: str = ""
 
 
 async def streams(client: httpx.AsyncClient) -> dict[str, Stream]:
@@ -51,9 +51,8 @@ def _stream(stream: ElementTree.Element) -> Stream:
     return Stream(
         publisher=publisher,
         readers=sum(c.find("publishing") is None for c in clients),
-        has_video=int(stream.findtext("bw_video", "0")) > 0,
-        has_audio=int(stream.findtext("bw_audio", "0")) > 0,
-        codec=stream.findtext("meta/video/codec", ""),
+        video=stream.findtext("meta/video/codec", ""),
+        audio=stream.findtext("meta/audio/codec", ""),
     )
 
 

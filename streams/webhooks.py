@@ -48,10 +48,15 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
 
 async def _publish(event: ingest.PublishEvent) -> Broadcast:
     broadcast = await sync_to_async(_open)(event)
-    async with httpx.AsyncClient() as client:
-        if not await _encoders_ready(client, broadcast):
-            await sync_to_async(_give_up)(broadcast, event)
-            raise broadcasts.PublishRefused("no_encoder")
+    try:
+        async with httpx.AsyncClient() as client:
+            ready = await _encoders_ready(client, broadcast)
+    except rtmp.Unreachable as error:
+        log.error("%s", error)
+        ready = False
+    if not ready:
+        await sync_to_async(_give_up)(broadcast, event)
+        raise broadcasts.PublishRefused("no_encoder")
     if not await sync_to_async(_still_open)(broadcast):
         raise broadcasts.PublishRefused("stopped")
     return broadcast
