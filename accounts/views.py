@@ -83,7 +83,7 @@ def follow(request: SignedInRequest, name: str) -> HttpResponse:
 def follow_context(channel: Channel, user: User | AnonymousUser) -> dict[str, object]:
     return {
         "followers": channel.followers.count(),
-        "is_following": channel.followers.filter(user_id=user.pk).exists(),
+        "is_following": user.is_authenticated and channel.followers.filter(user=user).exists(),
     }
 
 

@@ -43,7 +43,7 @@ class LiveState(NamedTuple):
     @property
     def version(self) -> str:
         """Differs whenever the page would say something else."""
-        shown = [self.refusal and (self.refusal.at, self.refusal.reason)]
+        shown: list[object] = [self.refusal and (self.refusal.at, self.refusal.reason)]
         if self.broadcast:
             shown += [self.broadcast.pk, self.broadcast.state, self.broadcast.end_reason, self.broadcast.advice]
         return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
