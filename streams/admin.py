@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from pymongo.errors import PyMongoError
@@ -18,25 +19,14 @@ from streams.models import Broadcast, Refusal
 logger = logging.getLogger(__name__)
 
 
-class RefusalInline(admin.StackedInline):  # type: ignore[type-arg]  # not generic at run time
-    model = Refusal
-    verbose_name_plural = "last refused attempt"
-    readonly_fields = ("reason", "addr", "at")
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
-        return False
-
-
 @admin.register(Channel)
 class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     list_display = ("name", "title", "owner", "followers", "created_at")
     list_select_related = ("owner",)
     search_fields = ("name", "title", "owner__email")
     autocomplete_fields = ("owner",)
-    fields = ("name", "title", "owner", "created_at", "stream_keys")
-    readonly_fields = ("created_at", "stream_keys")
-    inlines = (RefusalInline,)
+    fields = ("name", "title", "owner", "created_at", "stream_keys", "last_refused_attempt")
+    readonly_fields = ("created_at", "stream_keys", "last_refused_attempt")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return super().get_queryset(request).annotate(follower_count=Count("followers"))
@@ -57,23 +47,30 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
         lines = ((key.public_id, key.state(now), key.label) for key in keys)
         return format_html_join(mark_safe("<br>"), "<code>{}</code> {} {}", lines) or "none"
 
+    def last_refused_attempt(self, channel: Channel) -> str:
+        refusal = Refusal.objects.filter(channel=channel).first()
+        if refusal is None:
+            return "none"
+        return f"{refusal.get_reason_display()}, from {refusal.addr}, {date_format(refusal.at, 'DATETIME_FORMAT')}"
+
 
 @admin.register(Broadcast)
 class BroadcastAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    list_display = ("id", "channel", "state", "started_at", "ended_at", "end_reason", "addr")
+    list_display = ("id", "channel", "state", "started_at", "ended_at", "end_reason")
     list_select_related = ("channel",)
-    list_filter = ("state", "end_reason", "started_at")
+    list_filter = ("state", ("end_reason", admin.AllValuesFieldListFilter))
     search_fields = ("id", "channel__name")
     ordering = ("-started_at",)
     date_hierarchy = "started_at"
     actions = ("end",)
     exclude = ("key_hash", "ingest_name")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Broadcast | None = None) -> list[str]:
-        return [field.name for field in Broadcast._meta.fields if field.name not in self.exclude]
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Broadcast | None = None) -> bool:
+        """Allows the action on the list, and no change of what is recorded."""
+        return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Broadcast | None = None) -> bool:
         return False

@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 from django.db import IntegrityError, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import JobDeferrer
 from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -98,10 +99,14 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
 
 def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:
     async def announce(redis: Redis) -> None:
-        await segment_cache.open_broadcast(redis, broadcast.id, _ms(now), PART_MS, broadcast.ladder)
+        await segment_cache.open_broadcast(redis, opening(broadcast))
         await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
 
     _with_segments(announce)
+
+
+def opening(broadcast: Broadcast) -> segment_cache.Opening:
+    return segment_cache.Opening(broadcast.id, _ms(broadcast.started_at), PART_MS, broadcast.ladder)
 
 
 def refuse(channel_id: int, reason: str, addr: str | None, now: dt.datetime) -> None:
@@ -116,9 +121,17 @@ def profile_of(key: StreamKey) -> Profile | None:
 def defer_encode(broadcast_id: str, rendition: str) -> None:
     """One waiting job per rendition: a second one is a no-op. Inside a transaction it is deferred with the commit."""
     task = app.configure_task("encode", queue="encode", queueing_lock=f"{broadcast_id}:{rendition}")
+    _defer_once(task, broadcast_id=broadcast_id, rendition=rendition)
+
+
+def wake_reconciler() -> None:
+    _defer_once(app.configure_task("reconcile", queue="jobs", queueing_lock="reconcile"))
+
+
+def _defer_once(task: JobDeferrer, **arguments: Any) -> None:
     try:
         with transaction.atomic():
-            task.defer(broadcast_id=broadcast_id, rendition=rendition)
+            task.defer(**arguments)
     except AlreadyEnqueued:
         return
 

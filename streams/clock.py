@@ -13,7 +13,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from streams import segment_cache
-from streams.segment_cache import CLOCK_TOLERANCE_MS, SHORTEST_SEGMENT_MS
+from streams.cache_scripts import CLOCK_TOLERANCE_MS, SHORTEST_SEGMENT_MS
 
 log = logging.getLogger(__name__)
 

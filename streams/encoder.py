@@ -19,7 +19,7 @@ from streams import clock, ffmpeg
 from streams.hls import fmp4
 from streams.ladder import AUDIO, BY_NAME, SOURCE, Profile
 from streams.packager import Jumped, Packager, Withdraw, packager
-from streams.segment_cache import Fenced, Writer
+from streams.segment_cache import Fenced, Forgotten, Opening, Writer
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +35,22 @@ class Outcome(Enum):
     ENDED = "ffmpeg ended"
     WITHDRAWN = "the broadcast does without this rendition"
     FENCED = "somebody else has taken over, or the broadcast has ended"
+    FORGOTTEN = "Redis was emptied"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    broadcast_id: str
+    opening: Opening
     rendition: str
     epoch: int
     url: str  # RTMP
-    part_ms: int
     profile: Profile | None
     binary: str
     preset: str
+
+    @property
+    def broadcast_id(self) -> str:
+        return self.opening.broadcast_id
 
     def argv(self, fresh: bool, encode_audio: bool) -> list[str]:
         if self.rendition == SOURCE:
@@ -107,18 +111,20 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
     """Encode until the stream ends, the lease is lost in Redis, or the rendition makes no sense. Cancel it to stop."""
     writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
     try:
-        await writer.begin()
+        await writer.begin(job.opening)
         async with clock.follow(redis, job.broadcast_id) as view:
             return await _eras(job, writer, view, first_part)
     except Fenced:
         return Outcome.FENCED
+    except Forgotten:
+        return Outcome.FORGOTTEN
 
 
 async def _eras(job: Job, writer: Writer, view: clock.ClockView, first_part: Callable[[], Awaitable[None]]) -> Outcome:
     """One ffmpeg after the other: a jump of the stamps begins a new one, and so does audio that cannot be copied."""
     fresh, encode_audio = job.epoch == 1, False
     while True:
-        pack = packager(writer, job.part_ms, now_ms, job.profile, view)
+        pack = packager(writer, job.opening.part_ms, now_ms, job.profile, view)
         async with child(job.argv(fresh, encode_audio)) as running:
             try:
                 outcome = await _read(running, pack, first_part)

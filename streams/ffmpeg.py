@@ -6,9 +6,8 @@ from typing import Any
 
 import ffmpeg
 
-from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, Rung
+from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, GOP_S, Rung
 
-GOP_S = 2
 HALVE_ABOVE_S = 0.030  # frames closer together than this are dropped: 60 becomes 30, 50 becomes 25
 
 # `nobuffer` would throw away what was read while probing (the first two seconds); `rtmp_live` does not wait for a buffer.

@@ -54,14 +54,14 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
         job = await in_database(_job)(broadcast_id, rendition, epoch)
         outcome = await _encode(job)
     finally:
-        await in_database(leases.release)(
-            broadcast_id,
-            rendition,
-            epoch,
-            failed=outcome in (None, Outcome.ENDED),
-            withdrawn=outcome is Outcome.WITHDRAWN,
-        )
+        await in_database(_release)(broadcast_id, rendition, epoch, outcome)
     return outcome.value
+
+
+def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome | None) -> None:
+    failed = outcome in (None, Outcome.ENDED)
+    leases.release(broadcast_id, rendition, epoch, failed=failed, withdrawn=outcome is Outcome.WITHDRAWN)
+    broadcasts.wake_reconciler()
 
 
 async def _encode(job: Job) -> Outcome:
@@ -99,11 +99,10 @@ def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
     key = StreamKey.objects(hash=broadcast.key_hash).first()
     return Job(
-        broadcast_id=broadcast_id,
+        opening=broadcasts.opening(broadcast),
         rendition=rendition,
         epoch=epoch,
         url=f"{settings.RTMP_URL}/{broadcast.ingest_name}",
-        part_ms=broadcasts.PART_MS,
         profile=broadcasts.profile_of(key) if key else None,
         binary=settings.FFMPEG,
         preset=settings.X264_PRESET,
@@ -122,7 +121,7 @@ def record(broadcast_id: str) -> None:
 
 @app.periodic(cron="* * * * * */2")
 @app.task(name="reconcile", queue="jobs", queueing_lock="reconcile")
-async def look_after(timestamp: int) -> None:
+async def look_after(timestamp: int = 0) -> None:
     """Compare what should be live with the RTMP server and the leases; hooks are only hints."""
     async with httpx.AsyncClient() as client:
         streams = await rtmp.streams(client)

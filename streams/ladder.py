@@ -8,6 +8,7 @@ SOURCE = "source"
 AUDIO = "audio"
 LONGEST_LISTED_GOP_S = 4.0  # with keyframes further apart, the source's own quality is not offered
 ASSUMED_FPS = 30.0
+GOP_S = 2  # between keyframes of a transcode
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ TTL_S = 4.0
 RENEW_S = 1.5
 
 
+Arguments = dict[str, str | float | bool]
+
+
 class LeaseHeld(Exception):
     """Somebody else encodes this rendition."""
 
@@ -42,8 +45,8 @@ WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND streams_enc
 
 RELEASE = """
 UPDATE streams_encodelease
-SET expires_at = clock_timestamp(), suspect_since = clock_timestamp(), withdrawn = %(withdrawn)s,
-    failures = CASE WHEN %(failed)s THEN failures + 1 ELSE 0 END
+SET expires_at = clock_timestamp(), suspect_since = clock_timestamp() - interval '1 second' * %(head_start)s,
+    withdrawn = %(withdrawn)s, failures = CASE WHEN %(failed)s THEN failures + 1 ELSE 0 END
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
 """
 
@@ -69,7 +72,7 @@ SELECT l.broadcast_id, l.rendition, l.failures {LAPSED} AND l.suspect_since < cl
 
 def claim(broadcast_id: str, rendition: str, worker: str, ttl_s: float = TTL_S) -> int:
     """Take the lease and return its epoch, which only rises. Raises LeaseHeld (also when the broadcast is over)."""
-    args = {"broadcast": broadcast_id, "rendition": rendition, "worker": worker, "ttl": ttl_s}
+    args: Arguments = {"broadcast": broadcast_id, "rendition": rendition, "worker": worker, "ttl": ttl_s}
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, args)
         row = cursor.fetchone()
@@ -80,7 +83,7 @@ def claim(broadcast_id: str, rendition: str, worker: str, ttl_s: float = TTL_S) 
 
 def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -> None:
     """Raises LeaseLost. A lapsed lease that nobody has claimed since is renewed all the same."""
-    args = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "ttl": ttl_s}
+    args: Arguments = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "ttl": ttl_s}
     with connection.cursor() as cursor:
         cursor.execute(RENEW, args)
         if cursor.rowcount == 0:
@@ -89,7 +92,14 @@ def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -
 
 def release(broadcast_id: str, rendition: str, epoch: int, failed: bool = False, withdrawn: bool = False) -> None:
     """Let a successor begin at once; a withdrawn rendition has none."""
-    args = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "failed": failed, "withdrawn": withdrawn}
+    args: Arguments = {
+        "broadcast": broadcast_id,
+        "rendition": rendition,
+        "epoch": epoch,
+        "failed": failed,
+        "withdrawn": withdrawn,
+        "head_start": 0 if failed else SUSPECT_S,
+    }
     with connection.cursor() as cursor:
         cursor.execute(RELEASE, args)
 

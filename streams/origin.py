@@ -31,7 +31,9 @@ TARGETS_BLOCKED = 3  # RFC 8216bis 6.2.5.2: 503 after three target durations
 FOREVER = f"public, max-age={segment_cache.PART_TTL_S}, immutable"
 FRESH = "max-age=0, no-cache"
 
-HLS = re.compile(r"/hls/([a-z0-9]{16})/(?:master\.m3u8|([a-z0-9]{1,16})/(?:playlist\.m3u8|([ips])(\d{1,9})(?:-(\d{1,9}))?\.mp4))")
+HLS = re.compile(
+    r"/hls/([a-z0-9]{16})/(?:master\.m3u8|([a-z0-9]{1,16})/(?:playlist\.m3u8|([ips])(\d{1,9})(?:-(\d{1,9}))?\.mp4))"
+)
 LIVE = re.compile(r"/live/([a-z0-9_]{3,30})(\.m3u8|/state)")
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from streams.cache_scripts import CLOCK_TOLERANCE_MS, SHORTEST_SEGMENT_MS
 from streams.clock import ClockView
 from streams.hls import fmp4
 from streams.hls.cutter import Cut, Cutter
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.playlist import Variant
 from streams.hls.timeline import Part
-from streams.ladder import AUDIO, BY_NAME, LONGEST_LISTED_GOP_S, RUNGS, SOURCE, Profile
-from streams.segment_cache import ERA_JUMP_MS, SHORTEST_SEGMENT_MS, Writer
+from streams.ladder import AUDIO, BY_NAME, GOP_S, LONGEST_LISTED_GOP_S, RUNGS, SOURCE, Profile
+from streams.measure import Drift, Measure
+from streams.segment_cache import Writer
 
-JUMP_SEEN_FOR_MS = 1000  # a stalled network catches up faster than this
 MEASURE_EVERY_MS = 5000
 FIRST_MEASURE_MS = 4500
 SOURCE_HEADROOM = 1.3  # a short look at a stream's bit rate, and its peak
@@ -33,71 +34,7 @@ class Jumped(Exception):
         self.pts_ms = pts_ms
 
 
-class Drift:
-    """Compares the stamps with the wall clock. Media that comes late, and then all at once, is no jump."""
-
-    def __init__(self) -> None:
-        self._last: tuple[int, int] | None = None
-        self._least_lag: int | None = None
-        self._late_since: int | None = None
-
-    def jumped(self, pts_ms: int, now_ms: int) -> bool:
-        last_pts, last_now = self._last or (pts_ms, now_ms)
-        self._last = (pts_ms, now_ms)
-        return pts_ms - last_pts > now_ms - last_now + ERA_JUMP_MS or self._fell_back(now_ms - pts_ms, now_ms)
-
-    def _fell_back(self, lag_ms: int, now_ms: int) -> bool:
-        self._least_lag = lag_ms if self._least_lag is None else min(lag_ms, self._least_lag)
-        if lag_ms - self._least_lag <= ERA_JUMP_MS:
-            self._late_since = None
-            return False
-        self._late_since = now_ms if self._late_since is None else self._late_since
-        return now_ms - self._late_since >= JUMP_SEEN_FOR_MS
-
-
-@dataclass(slots=True)
-class Measure:
-    """What a publisher sends, from the copied stream. Milliseconds and bytes."""
-
-    frames: int = 0
-    bytes: int = 0
-    first_ms: int | None = None
-    last_ms: int = 0
-    key_ms: int | None = None
-    gop_ms: int = 0
-    reordered: bool = False
-
-    def add(self, frame: Frame, pts_ms: int) -> None:
-        if self.first_ms is None:
-            self.first_ms = pts_ms
-        self.last_ms = max(self.last_ms, pts_ms)
-        self.frames += 1
-        self.bytes += len(frame.data)
-        self.reordered = self.reordered or frame.pts != frame.dts
-        if frame.key:
-            if self.key_ms is not None:
-                self.gop_ms = max(self.gop_ms, pts_ms - self.key_ms)
-            self.key_ms = pts_ms
-
-    @property
-    def length_ms(self) -> int:
-        return self.last_ms - (self.first_ms or 0)
-
-    @property
-    def fps(self) -> float:
-        return round((self.frames - 1) * 1000 / self.length_ms, 2) if self.length_ms else 0.0
-
-    @property
-    def kbit_s(self) -> int:
-        return round(self.bytes * 8 / self.length_ms) if self.length_ms else 0
-
-    @property
-    def longest_gop_ms(self) -> int:
-        """Including the one that is still open."""
-        return max(self.gop_ms, self.last_ms - self.key_ms if self.key_ms is not None else 0)
-
-
-class Packager:
+class Packager(ABC):
     """What all renditions have in common: init sections, cutting, storing."""
 
     def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int]) -> None:
@@ -114,8 +51,12 @@ class Packager:
         self.init_number = await self.writer.init(init.data)
         self.cutter = Cutter(init.timescale, self.part_ms)
 
-    def check(self, init: Init) -> None:
+    def check(self, init: Init) -> None:  # noqa: B027 most have nothing to check
         """Raises Withdraw where this rendition makes no sense."""
+
+    @abstractmethod
+    async def push(self, frame: Frame) -> None:
+        """Raises Withdraw, Jumped, and what the Writer raises."""
 
     def ms(self, ticks: int) -> int:
         return round(ticks * 1000 / self.init.timescale)
@@ -148,6 +89,8 @@ class VideoPackager(Packager):
         self.profile = profile
         self.era = self.offset_ms = 0
         self.boundary_ms: int | None = None
+        gop_s = max(GOP_S, profile.gop_s) if profile and profile.lists_source else GOP_S
+        self.longest_ms = gop_s * 1000 + SHORTEST_SEGMENT_MS - 2 * CLOCK_TOLERANCE_MS
         self.drives_audio = writer.rendition in (SOURCE, RUNGS[0].name)  # the source may be left out
 
     def check(self, init: Init) -> None:
@@ -164,9 +107,8 @@ class VideoPackager(Packager):
         if not self.reported:
             self.reported = True
             await self.report(frame)
-        if self.drives_audio and self.boundary_ms is not None:
-            if pts_ms - self.boundary_ms >= SHORTEST_SEGMENT_MS - self.part_ms:
-                await self.writer.watermark(pts_ms)
+        if self.drives_audio and self._near_boundary(pts_ms):
+            await self.writer.watermark(pts_ms)
 
     async def report(self, frame: Frame) -> None:
         rung = BY_NAME[self.writer.rendition]
@@ -183,9 +125,12 @@ class VideoPackager(Packager):
             self.boundary_ms, self.era, self.offset_ms = pts_ms, tick.era, tick.offset_ms
         return tick.msn
 
+    def _near_boundary(self, pts_ms: int) -> bool:
+        return self.boundary_ms is not None and pts_ms - self.boundary_ms >= SHORTEST_SEGMENT_MS - self.part_ms
+
     def _overdue(self, pts_ms: int) -> bool:
         """A segment that reaches the target duration without a keyframe is closed there."""
-        return self.boundary_ms is not None and pts_ms - self.boundary_ms >= LONGEST_LISTED_GOP_S * 1000
+        return self.boundary_ms is not None and pts_ms - self.boundary_ms >= self.longest_ms
 
     def variant(self, frame: Frame, kbit_s: int) -> Variant:
         init = self.init
@@ -201,9 +146,16 @@ class SourcePackager(VideoPackager):
         self.measure = Measure()
         self.measured_ms = FIRST_MEASURE_MS - MEASURE_EVERY_MS
         self.listed = profile is None or profile.lists_source
+        self.absent = False
 
     def check(self, init: Init) -> None:
         pass
+
+    def _overdue(self, pts_ms: int) -> bool:
+        """Whoever switched to a segment without a keyframe would see nothing: then rather no source at all."""
+        if super()._overdue(pts_ms):
+            self.listed = False
+        return False
 
     async def push(self, frame: Frame) -> None:
         pts_ms = self.ms(frame.pts)
@@ -213,8 +165,8 @@ class SourcePackager(VideoPackager):
             await self.writer.measured(self.figures())
         if self.listed:
             await super().push(frame)
-        elif not self.reported:
-            self.reported = True
+        elif not self.absent:
+            self.absent = True
             await self.writer.report(None, self.now_ms())
 
     async def report(self, frame: Frame) -> None:
@@ -276,9 +228,7 @@ class AudioPackager(Packager):
             raise Withdraw("audio came too late")
 
 
-def packager(
-    writer: Writer, part_ms: int, now_ms: Callable[[], int], profile: Profile | None, clock: ClockView
-) -> Packager:
+def packager(writer: Writer, part_ms: int, now_ms: Callable[[], int], profile: Profile | None, clock: ClockView) -> Packager:
     if writer.rendition == AUDIO:
         return AudioPackager(writer, part_ms, now_ms, clock)
     kind = SourcePackager if writer.rendition == SOURCE else VideoPackager

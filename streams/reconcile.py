@@ -5,10 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
-from asgiref.sync import async_to_sync
-from redis.exceptions import RedisError
-
-from streams import broadcasts, leases, segment_cache
+from streams import broadcasts, leases
 from streams.models import Broadcast
 from streams.rtmp import Stream
 

@@ -20,11 +20,14 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 
+from streams import cache_scripts
+from streams.cache_scripts import ERA_JUMP_MS
 from streams.hls.playlist import Constants, Variant
 from streams.hls.timeline import WINDOW_SEGMENTS, Gap, Part, Record, decode
 
@@ -32,21 +35,14 @@ WINDOW_S = WINDOW_SEGMENTS * 2
 PART_TTL_S = 3 * WINDOW_S
 TTL_S = 3600
 TIMELINE_RECORDS = 400  # more than a window of the shortest parts
-CLOCK_PAIRS = 24
-CLOCK_TOLERANCE_MS = 5
-SHORTEST_SEGMENT_MS = 1400
-FIRST_MSN = 10
-LATE_AUDIO_MS = 1500  # after the first video rendition; then the broadcast is without
-LATE_VIDEO_MS = 2200
-ERA_JUMP_MS = 3000
 
 
 class Fenced(Exception):
     """A newer epoch writes this rendition, or the broadcast has ended: stop."""
 
 
-class Reseed(Exception):
-    """Redis has forgotten the rendition: prove the lease, then write everything anew."""
+class Forgotten(Exception):
+    """Redis has been emptied: prove the lease, then begin anew."""
 
 
 @asynccontextmanager
@@ -76,37 +72,31 @@ def _key(broadcast_id: str, *rest: str) -> str:
 # --- life of a broadcast --------------------------------------------------------------------------------------------------
 
 
-async def open_broadcast(redis: Redis, broadcast_id: str, began_ms: int, part_ms: int, expected: list[str]) -> None:
-    key = _key(broadcast_id, "master")
-    constants = {"began_ms": began_ms, "part_ms": part_ms, "expected": ",".join(expected)}
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a broadcast before its first frame."""
+
+    broadcast_id: str
+    began_ms: int  # Unix
+    part_ms: int
+    expected: list[str]  # renditions
+
+    def fields(self) -> list[str]:
+        return ["began_ms", str(self.began_ms), "part_ms", str(self.part_ms), "expected", ",".join(self.expected)]
+
+
+async def open_broadcast(redis: Redis, opening: Opening) -> None:
+    key = _key(opening.broadcast_id, "master")
     async with redis.pipeline(transaction=True) as pipe:
-        pipe.hset(key, mapping={k: str(v) for k, v in constants.items()})
+        pipe.hset(key, items=opening.fields())
         pipe.expire(key, TTL_S)
         await pipe.execute()
-
-
-# KEYS master; ARGV ttl
-END = """
-redis.call('HSET', KEYS[1], 'ended', '1')
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-for _, rendition in ipairs(cjson.decode(ARGV[2])) do
-  local base = string.sub(KEYS[1], 1, -7) .. rendition
-  local n = redis.call('HGET', base, 'n')
-  if n then
-    n = redis.call('HINCRBY', base, 'n', 1)
-    local record = '[' .. n .. ',"end",0,[]]'
-    redis.call('RPUSH', base .. ':timeline', record)
-    redis.call('PUBLISH', ARGV[3], rendition .. ' ' .. record)
-  end
-end
-redis.call('PUBLISH', ARGV[3], 'end')
-"""
 
 
 async def end_broadcast(redis: Redis, broadcast_id: str, renditions: list[str]) -> None:
     """Close every playlist; what encoders still write is refused from here on."""
     keys = [_key(broadcast_id, "master")]
-    await redis.eval(END, len(keys), *keys, str(TTL_S), json.dumps(renditions), f"hls:{broadcast_id}")
+    await redis.eval(cache_scripts.END, len(keys), *keys, str(TTL_S), json.dumps(renditions), f"hls:{broadcast_id}")
 
 
 async def show(redis: Redis, channel: str, page: dict[str, Any]) -> None:
@@ -125,134 +115,9 @@ async def shown(redis: Redis, channel: str) -> dict[str, Any] | None:
 
 # --- what encode jobs write -----------------------------------------------------------------------------------------------
 
-FENCE = """
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then return 'RESEED' end
-if tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
-if redis.call('HEXISTS', KEYS[2], 'ended') == 1 then return 'FENCED' end
-"""
-
-# A broadcast's ladder is fixed once every expected rendition has reported, or when the late ones have been waited for.
-SEAL = """
-local function seal(master, channel, now)
-  local h = {}
-  local flat = redis.call('HGETALL', master)
-  for i = 1, #flat, 2 do h[flat[i]] = flat[i + 1] end
-  if h['sealed'] or not h['expected'] or not h['first_ms'] then return end
-  local age, listed, gop = now - tonumber(h['first_ms']), {}, 2000
-  for name in string.gmatch(h['expected'], '[^,]+') do
-    local report = h['r:' .. name]
-    if not report then
-      if age < (name == 'audio' and LATE_AUDIO or LATE_VIDEO) then return end
-      redis.call('HSET', master, 'r:' .. name, 'absent')
-    elseif report ~= 'absent' then
-      listed[#listed + 1] = name
-      gop = math.max(gop, tonumber(h['gop:' .. name] or 0))
-    end
-  end
-  redis.call('HSET', master, 'sealed', table.concat(listed, ','), 'target_s', math.floor(gop / 1000 + 1.39 + 0.5))
-  redis.call('PUBLISH', channel, 'master')
-end
-""".replace("LATE_AUDIO", str(LATE_AUDIO_MS)).replace("LATE_VIDEO", str(LATE_VIDEO_MS))
-
-# KEYS rendition, master; ARGV epoch, ttl → 'OK' | 'FENCED'
-BEGIN = """
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
-if redis.call('HEXISTS', KEYS[2], 'ended') == 1 then return 'FENCED' end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 'OK'
-"""
-
-# KEYS rendition, master; ARGV epoch, ttl, base, init bytes → the init's number
-INIT = (
-    FENCE
-    + """
-local n = redis.call('HINCRBY', KEYS[1], 'init', 1)
-redis.call('SET', ARGV[3] .. ':init:' .. n, ARGV[4], 'EX', ARGV[2])
-return n
-"""
-)
-
-# KEYS rendition, master; ARGV epoch, ttl, name, report, keyframe interval ms, channel, now ms → 1 if it is or may be listed
-REPORT = (
-    SEAL
-    + FENCE
-    + """
-if not redis.call('HGET', KEYS[2], 'sealed') then
-  redis.call('HSET', KEYS[2], 'r:' .. ARGV[3], ARGV[4], 'gop:' .. ARGV[3], ARGV[5])
-  if ARGV[3] ~= 'audio' and ARGV[4] ~= 'absent' then redis.call('HSETNX', KEYS[2], 'first_ms', ARGV[7]) end
-  seal(KEYS[2], ARGV[6], tonumber(ARGV[7]))
-end
-local sealed = redis.call('HGET', KEYS[2], 'sealed')
-if not sealed then return ARGV[4] == 'absent' and 0 or 1 end
-return string.find(',' .. sealed .. ',', ',' .. ARGV[3] .. ',', 1, true) and 1 or 0
-"""
-)
-
-# KEYS rendition, master; ARGV epoch, ttl, base, kind, fields, part bytes, part ttl, records kept, channel, rendition, now ms
-STORE = (
-    SEAL
-    + FENCE
-    + """
-local n = redis.call('HINCRBY', KEYS[1], 'n', 1)
-local record = '[' .. n .. ',"' .. ARGV[4] .. '",' .. ARGV[1] .. ',' .. ARGV[5] .. ']'
-if ARGV[4] == 'part' then redis.call('SET', ARGV[3] .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[6], 'EX', ARGV[7]) end
-redis.call('RPUSH', ARGV[3] .. ':timeline', record)
-redis.call('LTRIM', ARGV[3] .. ':timeline', -tonumber(ARGV[8]), -1)
-redis.call('EXPIRE', ARGV[3] .. ':timeline', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-seal(KEYS[2], ARGV[9], tonumber(ARGV[11]))
-redis.call('PUBLISH', ARGV[9], ARGV[10] .. ' ' .. record)
-return n
-"""
-)
-
-# KEYS clock, master; ARGV pts, now, channel, ttl → {msn or -1, era, offset}
-BOUNDARY = """
-local pts, now = tonumber(ARGV[1]), tonumber(ARGV[2])
-local c = redis.call('HMGET', KEYS[1], 'era', 'offset_ms', 'pairs', 'next')
-local era, offset, pairs_, msn = tonumber(c[1] or 0), tonumber(c[2] or now - pts), c[3] or '', tonumber(c[4] or 0)
-if not c[4] then msn = FIRST + math.floor(math.max(0, now - tonumber(redis.call('HGET', KEYS[2], 'began_ms') or now)) / 1000) end
-local last, count = nil, 0
-for m, p in string.gmatch(pairs_, '(%d+)@(-?%d+)') do
-  last, count = tonumber(p), count + 1
-  if math.abs(last - pts) <= TOLERANCE then return {tonumber(m), era, offset} end
-end
-if last and pts - last < SHORTEST then return {-1, era, offset} end
-if count >= KEPT then pairs_ = string.gsub(pairs_, '^%S+ ', '') end
-pairs_ = pairs_ .. msn .. '@' .. pts .. ' '
-redis.call('HSET', KEYS[1], 'era', era, 'offset_ms', offset, 'pairs', pairs_, 'next', msn + 1)
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', ARGV[3], 'pairs')
-return {msn, era, offset}
-"""
-for _name, _value in {
-    "FIRST": FIRST_MSN,
-    "TOLERANCE": CLOCK_TOLERANCE_MS,
-    "SHORTEST": SHORTEST_SEGMENT_MS,
-    "KEPT": CLOCK_PAIRS,
-}.items():
-    BOUNDARY = BOUNDARY.replace(_name, str(_value))
-
-# KEYS clock; ARGV pts, now, jump ms, channel → {era, offset}
-JUMP = """
-local pts, now = tonumber(ARGV[1]), tonumber(ARGV[2])
-local c = redis.call('HMGET', KEYS[1], 'era', 'offset_ms')
-local era, offset = tonumber(c[1] or 0), tonumber(c[2] or now - pts)
-if math.abs(now - offset - pts) > tonumber(ARGV[3]) then
-  era, offset = era + 1, now - pts
-  redis.call('HSET', KEYS[1], 'era', era, 'offset_ms', offset, 'pairs', '')
-  redis.call('PUBLISH', ARGV[4], 'pairs')
-end
-return {era, offset}
-"""
-
 
 class Writer:
-    """One encode job's hand on its rendition: every call carries its epoch. Raises Fenced, Reseed."""
+    """One encode job's hand on its rendition: every call carries its epoch. Raises Fenced, Forgotten."""
 
     def __init__(self, redis: Redis, broadcast_id: str, rendition: str, epoch: int) -> None:
         self.redis = redis
@@ -263,24 +128,24 @@ class Writer:
         self.master = _key(broadcast_id, "master")
         self.clock = _key(broadcast_id, "clock")
         self.channel = f"hls:{broadcast_id}"
-        self._begin = redis.register_script(BEGIN)
-        self._init = redis.register_script(INIT)
-        self._report = redis.register_script(REPORT)
-        self._store = redis.register_script(STORE)
-        self._boundary = redis.register_script(BOUNDARY)
-        self._jump = redis.register_script(JUMP)
+        self._begin = redis.register_script(cache_scripts.BEGIN)
+        self._init = redis.register_script(cache_scripts.INIT)
+        self._report = redis.register_script(cache_scripts.REPORT)
+        self._store = redis.register_script(cache_scripts.STORE)
+        self._boundary = redis.register_script(cache_scripts.BOUNDARY)
+        self._jump = redis.register_script(cache_scripts.JUMP)
 
-    async def _fenced(self, script: Any, *args: Any) -> int:
+    async def _fenced(self, script: AsyncScript, *args: str | bytes | int) -> int:
         answer = await script(keys=[self.base, self.master], args=[self.epoch, TTL_S, *args])
         if answer == b"FENCED":
             raise Fenced
-        if answer == b"RESEED":
-            raise Reseed
+        if answer == b"FORGOTTEN":
+            raise Forgotten
         return answer
 
-    async def begin(self) -> None:
+    async def begin(self, opening: Opening) -> None:
         """Put this epoch in force: lower ones are refused from now on."""
-        await self._fenced(self._begin)
+        await self._fenced(self._begin, *opening.fields())
 
     async def init(self, data: bytes) -> int:
         """Store an init section; returns its number."""
@@ -309,13 +174,13 @@ class Writer:
 
     async def boundary(self, pts_ms: int, now_ms: int) -> Tick:
         """Ask the segment clock whether a segment begins at this presentation time."""
-        args = [pts_ms, now_ms, f"clock:{self.broadcast_id}", TTL_S]
+        args: list[str | int] = [pts_ms, now_ms, f"clock:{self.broadcast_id}", TTL_S]
         msn, era, offset = await self._boundary(keys=[self.clock, self.master], args=args)
         return Tick(None if msn < 0 else msn, era, offset)
 
     async def jump(self, pts_ms: int, now_ms: int) -> int:
         """The stamps have left the wall clock: begin an era, unless another rendition has begun it. Returns the era."""
-        args = [pts_ms, now_ms, ERA_JUMP_MS, f"clock:{self.broadcast_id}"]
+        args: list[str | int] = [pts_ms, now_ms, ERA_JUMP_MS, f"clock:{self.broadcast_id}"]
         era, _ = await self._jump(keys=[self.clock], args=args)
         return era
 
@@ -333,7 +198,7 @@ class Writer:
 
 async def measurements(redis: Redis, broadcast_id: str) -> dict[str, dict[str, Any]]:
     figures = await redis.hgetall(_key(broadcast_id, "ingest"))
-    return {name.decode(): json.loads(text) for name, text in figures.items()}
+    return {_text(name): json.loads(text) for name, text in figures.items()}
 
 
 # --- what the origin reads ------------------------------------------------------------------------------------------------
@@ -353,7 +218,7 @@ class Master:
 
 
 async def master(redis: Redis, broadcast_id: str) -> Master | None:
-    fields = {k.decode(): v.decode() for k, v in (await redis.hgetall(_key(broadcast_id, "master"))).items()}
+    fields = {_text(k): _text(v) for k, v in (await redis.hgetall(_key(broadcast_id, "master"))).items()}
     if not fields:
         return None
     reports = {k[2:]: v for k, v in fields.items() if k.startswith("r:")}
@@ -372,19 +237,24 @@ async def timeline(redis: Redis, broadcast_id: str, rendition: str) -> list[Reco
 
 
 async def init(redis: Redis, broadcast_id: str, rendition: str, number: int) -> bytes | None:
-    return await redis.get(_key(broadcast_id, rendition, "init", str(number)))
+    return cast("bytes | None", await redis.get(_key(broadcast_id, rendition, "init", str(number))))
 
 
 async def parts(redis: Redis, broadcast_id: str, rendition: str, names: list[str]) -> bytes | None:
     """The named parts, joined; None unless all of them are there."""
-    found = await redis.mget([_key(broadcast_id, rendition, "part", name) for name in names])
-    return None if not found or any(part is None for part in found) else b"".join(found)
+    found = cast("list[bytes | None]", await redis.mget([_key(broadcast_id, rendition, "part", name) for name in names]))
+    there = [part for part in found if part is not None]
+    return b"".join(there) if there and len(there) == len(names) else None
 
 
 async def clock(redis: Redis, broadcast_id: str) -> tuple[int, int, list[tuple[int, int]]] | None:
     """The era, its offset (ms) and the known (msn, pts) pairs, oldest first; None before the first."""
     era, offset, pairs = await redis.hmget(_key(broadcast_id, "clock"), ["era", "offset_ms", "pairs"])
-    if era is None:
+    if era is None or offset is None or pairs is None:
         return None
-    pairs = [tuple(map(int, pair.split(b"@"))) for pair in pairs.split()]
-    return int(era), int(offset), pairs
+    known = [pair.split("@") for pair in _text(pairs).split()]
+    return int(era), int(offset), [(int(msn), int(pts)) for msn, pts in known]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 
 from accounts.models import Channel
 from accounts.views import follow_context
@@ -13,7 +12,7 @@ ON_AIR = (Broadcast.State.LIVE, Broadcast.State.RECONNECTING)
 
 def home(request: HttpRequest) -> HttpResponse:
     broadcasts = Broadcast.objects.filter(state__in=ON_AIR).select_related("channel").order_by("-started_at")
-    return render(request, "streams/home.html", {"broadcasts": broadcasts, "now": timezone.now()})
+    return render(request, "streams/home.html", {"broadcasts": broadcasts})
 
 
 def watch(request: HttpRequest, name: str) -> HttpResponse:

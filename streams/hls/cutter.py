@@ -23,7 +23,7 @@ class Cut:
 
 
 class Cutter:
-    """Parts never cross `target_ms` (an overlong part makes Apple's players drop every variant), and start anew with a segment."""
+    """No part crosses `target_ms`: an overlong one makes Apple's players drop every variant. A segment starts a part."""
 
     def __init__(self, timescale: int, target_ms: float) -> None:
         self.target = (target_ms - ROUNDING_MS) * timescale / 1000

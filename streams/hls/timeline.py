@@ -69,8 +69,8 @@ def decode(text: str | bytes) -> Record:
     try:
         number, kind, epoch, fields = json.loads(text)
         if kind == "part":
-            *numbers, independent = fields
-            return Part(number, epoch, *numbers, independent=bool(independent))
+            msn, era, init, at_ms, duration_ms, independent = fields
+            return Part(number, epoch, msn, era, init, at_ms, duration_ms, bool(independent))
         if kind == "gap":
             return Gap(number, epoch, *fields)
         if kind == "end":
@@ -137,9 +137,7 @@ class Timeline:
     def _prelude(self, record: Part | Gap) -> None:
         for back in range(PRELUDE_SEGMENTS, 0, -1):
             at_ms = record.at_ms - back * PRELUDE_MS
-            self.segments.append(
-                Segment(record.msn - back, record.era, at_ms, None, duration_ms=PRELUDE_MS, complete=True)
-            )
+            self.segments.append(Segment(record.msn - back, record.era, at_ms, None, duration_ms=PRELUDE_MS, complete=True))
 
     @property
     def started(self) -> bool:

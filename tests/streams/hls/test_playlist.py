@@ -57,7 +57,7 @@ def test_a_new_era_is_a_discontinuity_and_counts_in_the_sequence() -> None:
 
 def test_a_hole_is_a_gap() -> None:
     text = rendered(*parts(6, 10), Gap(7, 2, 11, 0, 1_700_000_002_000, 2000.0), *parts(1, 12, start=8, epoch=2))
-    assert '#EXT-X-GAP\n#EXTINF:2.00000,\ngap.mp4' in text
+    assert "#EXT-X-GAP\n#EXTINF:2.00000,\ngap.mp4" in text
 
 
 def test_parts_are_listed_for_three_target_durations() -> None:
