@@ -3,10 +3,14 @@
 const SHOWN_MS = 2000;
 
 class CopyButton extends HTMLElement {
+  #label = null; // the first text in the button; what follows names the field for screen readers
+  #timer = null;
+
   connectedCallback() {
-    this.button = this.querySelector("button");
-    this.button.hidden = false;
-    this.button.addEventListener("click", () => this.#copy());
+    const button = this.querySelector("button");
+    this.#label = button.firstChild;
+    button.hidden = false;
+    button.addEventListener("click", () => this.#copy());
   }
 
   async #copy() {
@@ -15,11 +19,9 @@ class CopyButton extends HTMLElement {
   }
 
   #say(words) {
-    const label = this.button.firstChild;
-    const before = (this.before ??= label.textContent);
-    label.textContent = words;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => (label.textContent = before), SHOWN_MS);
+    this.#label.textContent = words;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => (this.#label.textContent = "Copy"), SHOWN_MS);
   }
 }
 

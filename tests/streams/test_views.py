@@ -8,7 +8,6 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
-from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Channel, User
@@ -27,11 +26,11 @@ def test_the_start_page_says_when_nobody_is_live(client: Client, channel: Channe
 def test_the_start_page_lists_who_is_live(client: Client, channel: Channel, bob: User) -> None:
     channel.title = "Maps & seas"
     channel.save()
-    broadcast_of(channel, Broadcast.State.LIVE, started_at=timezone.now() - dt.timedelta(minutes=83))
+    broadcast_of(channel, Broadcast.State.LIVE, started_at=dt.datetime(2026, 3, 1, 12, 30, tzinfo=dt.UTC))
     broadcast_of(bob.channel, Broadcast.State.RECONNECTING)
     page = text(client.get("/"))
     assert 'href="/@alice/">Maps &amp; seas<' in page
-    assert "for 1\xa0hour, 23\xa0minutes" in page
+    assert 'datetime="2026-03-01T12:30:00+00:00">1 Mar 2026, 12:30 UTC<' in page
     assert 'href="/@bob/">bob<' in page and "Reconnecting" in page
 
 
