@@ -36,5 +36,10 @@ class Site:
             input=stdin or "",
             capture_output=True,
             text=True,
-            env=os.environ | {"LIVESTREAM_ENV": str(self.folder / "env")} | environment,
+            env=self.environment | environment,
         )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command beside the running site is given."""
+        return os.environ | {"LIVESTREAM_ENV": str(self.folder / "env")}
