@@ -124,14 +124,15 @@ return n
 """
 )
 
-# KEYS clock, master; ARGV pts, now, channel, ttl → {msn or -1, era, offset}
+# KEYS rendition, master, clock; ARGV epoch, ttl, pts, now, channel → {msn or -1, era, offset}
 BOUNDARY = (
-    f"""
+    FENCE
+    + f"""
 local FIRST, TOLERANCE, SHORTEST, KEPT = {FIRST_MSN}, {CLOCK_TOLERANCE_MS}, {SHORTEST_SEGMENT_MS}, {CLOCK_PAIRS}
 """
     + """
-local pts, now = tonumber(ARGV[1]), tonumber(ARGV[2])
-local c = redis.call('HMGET', KEYS[1], 'era', 'offset_ms', 'pairs', 'next')
+local pts, now = tonumber(ARGV[3]), tonumber(ARGV[4])
+local c = redis.call('HMGET', KEYS[3], 'era', 'offset_ms', 'pairs', 'next')
 local era, offset, pairs_, msn = tonumber(c[1] or 0), tonumber(c[2] or now - pts), c[3] or '', tonumber(c[4] or 0)
 if not c[4] then
   local began = tonumber(redis.call('HGET', KEYS[2], 'began_ms') or now)
@@ -145,22 +146,28 @@ end
 if last and pts - last < SHORTEST then return {-1, era, offset} end
 if count >= KEPT then pairs_ = string.gsub(pairs_, '^%S+ ', '') end
 pairs_ = pairs_ .. msn .. '@' .. pts .. ' '
-redis.call('HSET', KEYS[1], 'era', era, 'offset_ms', offset, 'pairs', pairs_, 'next', msn + 1)
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', ARGV[3], 'pairs')
+redis.call('HSET', KEYS[3], 'era', era, 'offset_ms', offset, 'pairs', pairs_, 'next', msn + 1)
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+redis.call('PUBLISH', ARGV[5], 'pairs')
 return {msn, era, offset}
 """
 )
 
-# KEYS clock; ARGV pts, now, jump ms, channel → {era, offset}
-JUMP = """
-local pts, now = tonumber(ARGV[1]), tonumber(ARGV[2])
-local c = redis.call('HMGET', KEYS[1], 'era', 'offset_ms')
-local era, offset = tonumber(c[1] or 0), tonumber(c[2] or now - pts)
-if math.abs(now - offset - pts) > tonumber(ARGV[3]) then
-  era, offset = era + 1, now - pts
-  redis.call('HSET', KEYS[1], 'era', era, 'offset_ms', offset, 'pairs', '')
-  redis.call('PUBLISH', ARGV[4], 'pairs')
-end
-return {era, offset}
+# KEYS rendition, master, clock; ARGV epoch, ttl, pts, now, channel → era
+JUMP = (
+    FENCE
+    + f"""
+local ERA_JUMP = {ERA_JUMP_MS}
 """
+    + """
+local pts, now = tonumber(ARGV[3]), tonumber(ARGV[4])
+local c = redis.call('HMGET', KEYS[3], 'era', 'offset_ms')
+local era, offset = tonumber(c[1] or 0), tonumber(c[2] or now - pts)
+if math.abs(now - offset - pts) > ERA_JUMP then
+  era, offset = era + 1, now - pts
+  redis.call('HSET', KEYS[3], 'era', era, 'offset_ms', offset, 'pairs', '')
+  redis.call('PUBLISH', ARGV[5], 'pairs')
+end
+return era
+"""
+)

@@ -41,7 +41,8 @@ def source(binary: str, url: str, fresh: bool) -> list[str]:
 
 def audio(binary: str, url: str, encode: bool) -> list[str]:
     codec = {"c:a": "aac", "b:a": f"{AUDIO_KBIT_S}k", "ac": 2} if encode else {"c:a": "copy"}
-    return _compile(binary, _reader(url, fresh=False)["a:0"], codec)
+    # sound that has to be encoded has been seen by then; sound that can be copied may still be on its way
+    return _compile(binary, _reader(url, fresh=encode)["a:0"], codec)
 
 
 def transcode(binary: str, url: str, fresh: bool, rung: Rung, fps: float | None, preset: str) -> list[str]:

@@ -27,7 +27,6 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from streams import cache_scripts
-from streams.cache_scripts import ERA_JUMP_MS
 from streams.hls.playlist import Constants, Variant
 from streams.hls.timeline import WINDOW_SEGMENTS, Gap, Part, Record, decode
 
@@ -135,8 +134,8 @@ class Writer:
         self._boundary = redis.register_script(cache_scripts.BOUNDARY)
         self._jump = redis.register_script(cache_scripts.JUMP)
 
-    async def _fenced(self, script: AsyncScript, *args: str | bytes | int) -> int:
-        answer = await script(keys=[self.base, self.master], args=[self.epoch, TTL_S, *args])
+    async def _fenced(self, script: AsyncScript, *args: str | bytes | int) -> Any:
+        answer = await script(keys=[self.base, self.master, self.clock], args=[self.epoch, TTL_S, *args])
         if answer == b"FENCED":
             raise Fenced
         if answer == b"FORGOTTEN":
@@ -149,7 +148,7 @@ class Writer:
 
     async def init(self, data: bytes) -> int:
         """Store an init section; returns its number."""
-        return await self._fenced(self._init, self.base, data)
+        return int(await self._fenced(self._init, self.base, data))
 
     async def report(self, variant: Variant | None, now_ms: int, gop_ms: int = 0) -> bool:
         """Say what this rendition is, or (None) that the broadcast is without it. False once the ladder is fixed without it."""
@@ -174,15 +173,12 @@ class Writer:
 
     async def boundary(self, pts_ms: int, now_ms: int) -> Tick:
         """Ask the segment clock whether a segment begins at this presentation time."""
-        args: list[str | int] = [pts_ms, now_ms, f"clock:{self.broadcast_id}", TTL_S]
-        msn, era, offset = await self._boundary(keys=[self.clock, self.master], args=args)
+        msn, era, offset = await self._fenced(self._boundary, pts_ms, now_ms, f"clock:{self.broadcast_id}")
         return Tick(None if msn < 0 else msn, era, offset)
 
     async def jump(self, pts_ms: int, now_ms: int) -> int:
         """The stamps have left the wall clock: begin an era, unless another rendition has begun it. Returns the era."""
-        args: list[str | int] = [pts_ms, now_ms, ERA_JUMP_MS, f"clock:{self.broadcast_id}"]
-        era, _ = await self._jump(keys=[self.clock], args=args)
-        return era
+        return int(await self._fenced(self._jump, pts_ms, now_ms, f"clock:{self.broadcast_id}"))
 
     async def watermark(self, pts_ms: int) -> None:
         """Tell the audio job how far video has got."""

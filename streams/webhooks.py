@@ -68,6 +68,7 @@ async def _encoders_ready(client: httpx.AsyncClient, broadcast: Broadcast) -> bo
     while (waited := time.monotonic() - began) < ENCODER_S:
         stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
         readers = stream.readers if stream else 0
+        log.debug("%s: %d readers after %.3f s", broadcast.id, readers, waited)
         if readers >= len(broadcast.ladder) or (readers and waited >= READERS_S):
             return True
         if waited >= READERS_S and await sync_to_async(_has_encoder)(broadcast):

@@ -11,7 +11,7 @@ from string import Template
 from urllib.parse import urlsplit
 
 from deploy.local.instance import SetupError, read_env
-from deploy.local.program import become, bound, hand_over, system_tool, unprivileged
+from deploy.local.program import become, make_folder, system_tool, unprivileged
 
 TEMPLATE = Path(__file__).with_name("edge.vcl.in")
 STORAGE = "malloc,128m"
@@ -29,17 +29,15 @@ class Rules(Template):
 def main() -> None:
     env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
     folder = Path(sys.argv[1])
-    folder.mkdir(mode=0o700, exist_ok=True)
+    user = unprivileged("vcache")
+    work = make_folder(folder / "work", user)
     rules = folder / "edge.vcl"
     rules.write_text(render(env))
-    user = unprivileged("vcache")
-    for path in (folder, rules):
-        hand_over(path, user)
-    command = [system_tool("varnishd"), "-F", "-n", str(folder / "work"), "-f", str(rules)]
+    command = [system_tool("varnishd"), "-F", "-n", str(work), "-f", str(rules)]
     command += ["-a", env["EDGE_LISTEN"], "-T", "none", "-s", STORAGE]
     for name, value in PARAMETERS.items():
         command += ["-p", f"{name}={value}"]
-    become([*bound(user), *command])
+    become(command, user, env["EDGE_LISTEN"])
 
 
 def render(env: Mapping[str, str]) -> str:

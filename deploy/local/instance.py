@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import secrets
+import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRETS = ("SECRET_KEY", "RTMP_HOOK_SECRET", "FIRST_ADMIN_TOKEN", "STORES_PASSWORD")
+FIRST_UNPRIVILEGED_PORT = 1024
 # Below what the kernel gives to outgoing connections, so that a restarted process finds its port still free.
 INTERNAL_PORTS = range(20000, 32000)
 
@@ -93,6 +95,8 @@ def public_port(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise SetupError(f"{name}={text} is no port: give a number from 1 to 65535.")
+    if int(text) < FIRST_UNPRIVILEGED_PORT and os.geteuid() != 0:
+        raise SetupError(f"Port {text} is for root alone: choose one from 1024 up with {name}=NUMBER.")
     if not is_free("", int(text)):
         raise SetupError(f"Port {text} is busy: stop what uses it, or choose another with {name}=NUMBER.")
     return int(text)
@@ -104,11 +108,13 @@ def read_env(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
 
 
-def write_private(file: Path, text: str) -> None:
+def write_private(file: Path, text: str, user: str | None = None) -> None:
     """Replace a file that only its owner may read, in one step."""
     new = file.with_name(file.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        if user:
+            shutil.chown(new, user)
         out.write(text)
     new.replace(file)
 

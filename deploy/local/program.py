@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.local.instance import SetupError
+from deploy.local.instance import FIRST_UNPRIVILEGED_PORT, SetupError
 
 STORES, SERVICES = "stores", "services"
 
 
-def bound(user: str | None = None, signal: str = "TERM") -> list[str]:
-    """Puts a command under another user, and has the kernel end it when its parent is gone, however that went."""
-    if user is None:
-        return ["setpriv", "--pdeathsig", signal]
-    return ["setpriv", "--pdeathsig", signal, "--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--init-groups"]
+def bound(user: str | None = None, signal: str = "TERM", port: int | None = None) -> list[str]:
+    """Puts a command under another user, and has the kernel end it when its parent is gone, however that went.
+
+    PORT: what the command will listen on; the low ones take a privilege, which it keeps.
+    """
+    setpriv = ["setpriv", "--pdeathsig", signal]
+    if user:
+        setpriv += ["--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--init-groups"]
+        if port and port < FIRST_UNPRIVILEGED_PORT:
+            setpriv += ["--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service"]
+    return setpriv
 
 
 def unprivileged(user: str) -> str | None:
@@ -34,14 +40,19 @@ def system_tool(name: str) -> str:
     return found
 
 
-def become(command: list[str]) -> NoReturn:
-    os.execvp(command[0], command)
+def become(command: list[str], user: str | None, listen: str) -> NoReturn:
+    port = int(listen.rpartition(":")[2])
+    argv = [*bound(user, port=port), *command]
+    os.execvp(argv[0], argv)
 
 
-def hand_over(path: Path, user: str | None) -> None:
-    if user:
-        entry = pwd.getpwnam(user)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
+def make_folder(path: Path, user: str | None) -> Path:
+    """For USER alone, in a folder that is not theirs."""
+    if not path.exists():
+        path.mkdir(mode=0o700)
+        if user:
+            shutil.chown(path, user)
+    return path
 
 
 @dataclass(frozen=True)

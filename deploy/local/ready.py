@@ -18,7 +18,15 @@ from deploy.local.instance import SetupError
 
 PATIENCE_S = 40
 PAUSE_S = 0.05
-NOT_YET = (OSError, psycopg.OperationalError, redis.RedisError, pymongo.errors.PyMongoError)
+WORKERS = ("encoder", "jobs")
+LIVING_WORKERS = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '2 seconds'"
+
+
+class NotReady(Exception):
+    """It answers, but not yet as it should."""
+
+
+NOT_YET = (NotReady, OSError, psycopg.OperationalError, redis.RedisError, pymongo.errors.PyMongoError)
 
 
 def wait_for(name: str, answers: Callable[[], object], hint: str) -> None:
@@ -62,6 +70,16 @@ def wait_for_services(env: Mapping[str, str], logs: Path, names: list[str]) -> N
     for name, page in pages.items():
         if name in names:
             wait_for(name, partial(open_page, page), f"see {logs}/{name}.log.")
+    if workers := sum(name in WORKERS for name in names):
+        wait_for("encoder or jobs", partial(see_workers, env["DATABASE_URL"], workers), f"see {logs}/encoder.log and jobs.log.")
+
+
+def see_workers(url: str, expected: int) -> None:
+    """Those of this moment: a worker that was killed leaves its row behind."""
+    with psycopg.connect(url, connect_timeout=2) as connection:
+        row = connection.execute(LIVING_WORKERS).fetchone()
+    if row is None or row[0] < expected:
+        raise NotReady(f"{row and row[0]} of {expected} workers")
 
 
 def open_page(url: str) -> None:

@@ -13,7 +13,7 @@ from string import Template
 from urllib.parse import urlsplit
 
 from deploy.local.instance import SetupError, read_env, write_private
-from deploy.local.program import become, bound, hand_over, system_tool, unprivileged
+from deploy.local.program import become, make_folder, system_tool, unprivileged
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.in")
 MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib/nginx/modules", "/etc/nginx/modules")
@@ -23,17 +23,15 @@ def main() -> None:
     env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
     folder = Path(sys.argv[1])
     user = unprivileged("www-data")
+    work = make_folder(folder / "work", user)
     config = folder / "nginx.conf"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    write_private(config, render(env, folder, boot=secrets.token_hex(8)))
-    for path in (folder, config):
-        hand_over(path, user)
-    become([*bound(user), system_tool("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(config)])
+    write_private(config, render(env, work, boot=secrets.token_hex(8)), user)
+    become([system_tool("nginx"), "-e", "stderr", "-p", str(work), "-c", str(config)], user, env["RTMP_LISTEN"])
 
 
-def render(env: dict[str, str], folder: Path, boot: str) -> str:
+def render(env: dict[str, str], work: Path, boot: str) -> str:
     return Template(TEMPLATE.read_text()).substitute(
-        folder=folder,
+        work=work,
         module=rtmp_module(),
         listen=env["RTMP_LISTEN"],
         control=urlsplit(env["RTMP_CONTROL_URL"]).netloc,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from deploy.local.instance import CHECKOUT, Instance
 from deploy.local.program import Program
@@ -12,11 +13,17 @@ GUNICORN = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "livestream
 
 
 def nginx_rtmp(instance: Instance) -> Program:
-    return Program("nginx-rtmp", [sys.executable, "-m", "deploy.local.rtmp", str(instance.data / "nginx")])
+    return server("nginx-rtmp", "deploy.local.rtmp", instance.data / "nginx")
 
 
 def varnish(instance: Instance) -> Program:
-    return Program("varnish", [sys.executable, "-m", "deploy.local.edge", str(instance.data / "varnish")])
+    return server("varnish", "deploy.local.edge", instance.data / "varnish")
+
+
+def server(name: str, module: str, folder: Path) -> Program:
+    """Its configuration is rendered at each start, below a folder that it can read and not write."""
+    folder.mkdir(mode=0o711, exist_ok=True)
+    return Program(name, [sys.executable, "-m", module, str(folder)])
 
 
 def pool(name: str, listen: str, workers: int) -> Program:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.instance import CHECKOUT, Instance, SetupError, write_private
-from deploy.local.program import STORES, Program, bound, hand_over, unprivileged
+from deploy.local.program import STORES, Program, bound, make_folder, unprivileged
 
 DEVMONGO = CHECKOUT / "var/tools/devmongo"
 
@@ -60,12 +60,10 @@ def init_postgres(data: Path, password: str) -> None:
     """Made beside its place and then renamed, so that an interrupted start leaves nothing half done."""
     new = data.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(mode=0o700)
-    password_file = new.with_name("postgres.password")
-    write_private(password_file, password)
     user = unprivileged("postgres")
-    for path in (new, password_file):
-        hand_over(path, user)
+    make_folder(new, user)
+    password_file = new.with_name("postgres.password")
+    write_private(password_file, password, user)
     command = [postgres_tool("initdb"), "-D", str(new), "-U", "livestream", "--pwfile", str(password_file)]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     result = subprocess.run([*bound(user), *command], capture_output=True, text=True, cwd="/")
@@ -90,7 +88,7 @@ def redis(instance: Instance, name: str, url: str, policy: str) -> Program:
     if server is None:
         raise SetupError("redis-server was not found: run script/bootstrap, or set SEGMENTS_REDIS_URL and CONTROL_REDIS_URL.")
     address = urlsplit(url)
-    config = f"bind 127.0.0.1\nport {address.port}\nrequirepass {address.password}\ndir {data}\n{policy}"
+    config = f'bind 127.0.0.1\nport {address.port}\nrequirepass {address.password}\ndir "{data}"\n{policy}'
     write_private(data / "redis.conf", config)
     return Program(name, [server, str(data / "redis.conf")], group=STORES)
 

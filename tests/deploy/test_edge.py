@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.request import urlopen
@@ -19,6 +19,7 @@ import pytest
 from deploy.local.edge import host_pattern
 from deploy.local.instance import CHECKOUT, Instance, free_port
 from deploy.local.ready import wait_for
+from deploy.local.services import varnish
 
 PLAYLIST = "/hls/0123456789abcdef/720p/playlist.m3u8"
 
@@ -107,7 +108,7 @@ def edge_url(backends: tuple[Backend, Backend], tmp_path_factory: pytest.TempPat
         f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.local.edge", str(instance.data / "varnish")],
+        varnish(instance).command,
         cwd=CHECKOUT,
         env=os.environ | {"LIVESTREAM_ENV": str(instance.env_file)},
     )
@@ -170,9 +171,11 @@ def test_internal_and_odd_paths_reach_nobody(edge_url: str, web: Backend, origin
 
 
 def raw_status(edge_url: str, path: str) -> int:
-    """The path as it is: clients tidy it up."""
-    command = ["curl", "--silent", "--path-as-is", "--output", os.devnull, "--write-out", "%{http_code}", edge_url + path]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    """The path as it is: httpx tidies it up."""
+    connection = HTTPConnection(edge_url.removeprefix("http://"))
+    connection.request("GET", path)
+    with connection.getresponse() as response:
+        return response.status
 
 
 @pytest.mark.parametrize(("host", "status"), [("localhost:8000", 200), ("tv.alice.example", 200), ("mallory.example", 404)])
