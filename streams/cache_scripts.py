@@ -116,6 +116,7 @@ if ARGV[4] == 'part' then redis.call('SET', ARGV[3] .. ':part:' .. ARGV[1] .. '-
 redis.call('RPUSH', ARGV[3] .. ':timeline', record)
 redis.call('LTRIM', ARGV[3] .. ':timeline', -tonumber(ARGV[8]), -1)
 redis.call('EXPIRE', ARGV[3] .. ':timeline', ARGV[2])
+redis.call('EXPIRE', ARGV[3] .. ':init:' .. (redis.call('HGET', KEYS[1], 'init') or 0), ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 seal(KEYS[2], ARGV[9], tonumber(ARGV[11]))

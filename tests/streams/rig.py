@@ -1,0 +1,89 @@
+"""What tests of the streaming core share: Redis, a broadcast nobody else has, and media made by hand or by ffmpeg."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import AsyncIterator
+from functools import cache
+
+import pytest
+from redis.asyncio import Redis
+
+from streams import segment_cache
+from streams.hls.fmp4 import Frame, Init
+from streams.hls.playlist import Variant
+from streams.hls.timeline import Part
+from streams.ladder import Profile
+from streams.segment_cache import Opening, Writer
+
+NOW = 1_700_000_000_000  # Unix ms: rules are given their time
+PART_MS = 350
+EXPECTED = ["source", "audio", "360p"]
+RATE = 48_000
+SOUND_FRAME = 1024
+
+H264 = Init(b"init", "video", "avc1.64001F", 1000, width=640, height=360)
+AAC = Init(b"init", "audio", "mp4a.40.2", RATE, sample_rate=RATE, channels=2)
+KNOWN = Profile(width=640, height=360, fps=25.0, gop_s=2.0, kbit_s=900)
+
+MUXER = "-f mp4 -movflags +empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer -use_editlist 0"
+PICTURE = "-f lavfi -i testsrc2=s=160x90:r=25:d=5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50"
+TONE = "-f lavfi -i sine=r=48000:d=5 -c:a aac"
+
+
+def random_id() -> str:
+    return secrets.token_hex(8)
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[Redis]:
+    async with segment_cache.connect() as client:
+        yield client
+
+
+def opening(broadcast_id: str, expected: list[str] | None = None, began_ms: int = NOW) -> Opening:
+    return Opening(broadcast_id, began_ms, PART_MS, EXPECTED if expected is None else expected)
+
+
+@pytest.fixture
+async def broadcast_id(redis: Redis) -> str:
+    """A broadcast that has just been opened."""
+    name = random_id()
+    await segment_cache.open_broadcast(redis, opening(name))
+    return name
+
+
+async def begun(redis: Redis, broadcast_id: str, rendition: str, epoch: int = 1) -> Writer:
+    writer = Writer(redis, broadcast_id, rendition, epoch)
+    await writer.begin(opening(broadcast_id))
+    return writer
+
+
+def part(msn: int, at_ms: int = NOW, duration_ms: float = 333.0, independent: bool = False, epoch: int = 1) -> Part:
+    return Part(0, epoch, msn, era=0, init=1, at_ms=at_ms, duration_ms=duration_ms, independent=independent)
+
+
+def variant(name: str, width: int = 640, height: int = 360) -> Variant:
+    if name == "audio":
+        return Variant(name, "mp4a.40.2", 128_000, channels=2)
+    return Variant(name, "avc1.64001F", 800_000, width, height, 25.0)
+
+
+def video(start_ms: int, count: int, every: int = 50, frame_ms: int = 40) -> list[Frame]:
+    """25 frames per second, a keyframe first and after each `every`."""
+    stamps = [start_ms + number * frame_ms for number in range(count)]
+    return [Frame(pts, pts, frame_ms, number % every == 0, b"picture") for number, pts in enumerate(stamps)]
+
+
+def sound(start_ms: int, until_ms: int) -> list[Frame]:
+    """Ticks are samples."""
+    first, last = start_ms * RATE // 1000, until_ms * RATE // 1000
+    return [Frame(pts, pts, SOUND_FRAME, True, b"sound") for pts in range(first, last, SOUND_FRAME)]
+
+
+@cache
+def fragments(source: str) -> bytes:
+    """What ffmpeg writes on an encode job's pipe for this input and codec."""
+    command = f"ffmpeg -v error {source} {MUXER} pipe:1"
+    return subprocess.run(command.split(), capture_output=True, check=True).stdout

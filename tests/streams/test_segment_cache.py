@@ -1,0 +1,406 @@
+"""The scripts run in the real Redis; their time is given."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from streams import segment_cache
+from streams.cache_scripts import CLOCK_PAIRS, FIRST_MSN
+from streams.hls.timeline import End, Gap, Part, Timeline
+from streams.segment_cache import TIMELINE_RECORDS, Fenced, Forgotten, Master
+from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, opening, part, random_id, redis, variant
+
+__all__ = ["broadcast_id", "redis"]
+
+GIVEN = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+async def flush(redis: Redis, broadcast_id: str) -> None:
+    """As if Redis had been emptied, for this broadcast alone."""
+    keys = [key async for key in redis.scan_iter(match=f"hls:{{{broadcast_id}}}:*", count=1000)]
+    await redis.delete(*keys)
+
+
+async def sealed(redis: Redis, broadcast_id: str) -> Master:
+    master = await segment_cache.master(redis, broadcast_id)
+    assert master is not None
+    return master
+
+
+def names(master: Master) -> list[str] | None:
+    return None if master.variants is None else [variant.name for variant in master.variants]
+
+
+# --- the fence ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lower_epoch_is_refused_from_the_moment_a_higher_one_begins(redis: Redis, broadcast_id: str) -> None:
+    old = await begun(redis, broadcast_id, "source", epoch=1)
+    await old.store(part(10), b"one", NOW)
+    new = await begun(redis, broadcast_id, "source", epoch=2)
+    for late in (
+        old.store(part(10), b"late", NOW),
+        old.init(b"late"),
+        old.report(variant("source"), NOW),
+        old.begin(opening(broadcast_id)),
+    ):
+        with pytest.raises(Fenced):
+            await late
+    await new.store(part(11, epoch=2), b"two", NOW)
+    records = await segment_cache.timeline(redis, broadcast_id, "source")
+    assert [(r.number, r.epoch) for r in records if isinstance(r, Part)] == [(1, 1), (2, 2)]
+
+
+async def test_a_lower_epoch_does_not_move_the_segment_clock(redis: Redis, broadcast_id: str) -> None:
+    old = await begun(redis, broadcast_id, "source", epoch=1)
+    tick = await old.boundary(0, NOW)
+    await begun(redis, broadcast_id, "source", epoch=2)
+    with pytest.raises(Fenced):
+        await old.boundary(2000, NOW + 60_000)
+    with pytest.raises(Fenced):
+        await old.jump(2000, NOW + 60_000)
+    assert await segment_cache.clock(redis, broadcast_id) == (0, NOW, [(tick.msn, 0)])
+
+
+async def test_a_rendition_is_not_fenced_by_another(redis: Redis, broadcast_id: str) -> None:
+    source = await begun(redis, broadcast_id, "source", epoch=1)
+    await begun(redis, broadcast_id, "360p", epoch=5)
+    assert await source.store(part(10), b"one", NOW) == 1
+
+
+async def test_nothing_is_written_after_the_end(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await writer.store(part(10), b"one", NOW)
+    await segment_cache.end_broadcast(redis, broadcast_id, EXPECTED)
+    with pytest.raises(Fenced):
+        await writer.store(part(10), b"two", NOW)
+    with pytest.raises(Fenced):
+        await begun(redis, broadcast_id, "source", epoch=9)
+
+
+async def test_an_emptied_redis_is_noticed_and_begun_anew(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await writer.store(part(10), b"one", NOW)
+    await flush(redis, broadcast_id)
+    for late in (writer.store(part(10), b"two", NOW), writer.init(b"init"), writer.report(variant("source"), NOW)):
+        with pytest.raises(Forgotten):
+            await late
+    again = await begun(redis, broadcast_id, "source", epoch=2)
+    assert await again.store(part(20, epoch=2), b"two", NOW) == 1
+    assert names(await sealed(redis, broadcast_id)) is None  # it knows again whom to wait for
+
+
+# --- parts and timelines --------------------------------------------------------------------------------------------------
+
+
+async def test_records_get_running_numbers_and_parts_their_names(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source", epoch=3)
+    assert [await writer.store(part(10), bytes([n]), NOW) for n in (1, 2)] == [1, 2]
+    assert await writer.store(Gap(0, 3, 11, 0, NOW + 2000, 2000.0), b"", NOW) == 3
+    assert await writer.store(part(12), b"\4", NOW) == 4
+    records = await segment_cache.timeline(redis, broadcast_id, "source")
+    assert [(record.number, type(record)) for record in records] == [(1, Part), (2, Part), (3, Gap), (4, Part)]
+    assert await segment_cache.parts(redis, broadcast_id, "source", ["3-1", "3-2", "3-4"]) == b"\1\2\4"
+    assert await segment_cache.parts(redis, broadcast_id, "source", ["3-1", "3-3"]) is None
+    assert await segment_cache.parts(redis, broadcast_id, "source", []) is None
+
+
+async def test_each_record_is_announced_as_it_was_stored(redis: Redis, broadcast_id: str) -> None:
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(f"hls:{broadcast_id}")
+        writer = await begun(redis, broadcast_id, "source")
+        await writer.store(part(10), b"one", NOW)
+        await segment_cache.end_broadcast(redis, broadcast_id, EXPECTED)
+        heard = [m["data"] async for m in messages(pubsub, 3)]
+    stored = await redis.lrange(f"hls:{{{broadcast_id}}}:source:timeline", 0, -1)
+    assert heard == [b"source " + stored[0], b"source " + stored[1], b"end"]
+
+
+async def messages(pubsub, count):  # type: ignore[no-untyped-def]
+    while count:
+        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2)
+        if message is not None:
+            count -= 1
+            yield message
+
+
+async def test_a_timeline_is_trimmed_and_still_lists_a_whole_window(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    for number in range(TIMELINE_RECORDS + 60):
+        await writer.store(part(10 + number // 6), b"", NOW)
+    records = await segment_cache.timeline(redis, broadcast_id, "source")
+    assert len(records) == TIMELINE_RECORDS and records[-1].number == TIMELINE_RECORDS + 60
+    assert all(len(segment.parts) == 6 for segment in list(Timeline(records).segments)[:-1])
+
+
+async def test_parts_live_shorter_than_all_else_so_that_they_are_evicted_first(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await writer.init(b"init")
+    await writer.boundary(0, NOW)
+    await writer.store(part(10), b"one", NOW)
+    await writer.report(variant("source"), NOW)
+    await writer.measured({"fps": 25})
+    await segment_cache.show(redis, broadcast_id, {"n": 1})
+    ttls = {key.decode(): await redis.ttl(key) async for key in redis.scan_iter(match=f"*{{{broadcast_id}}}*", count=1000)}
+    parts = {key for key in ttls if ":part:" in key}
+    assert len(parts) == 1 and len(ttls) == 8
+    assert 0 < max(ttls[key] for key in parts) < min(ttl for key, ttl in ttls.items() if key not in parts)
+
+
+async def test_init_sections_are_numbered(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    assert [await writer.init(b"one"), await writer.init(b"two")] == [1, 2]
+    assert await segment_cache.init(redis, broadcast_id, "source", 2) == b"two"
+    assert await segment_cache.init(redis, broadcast_id, "source", 3) is None
+
+
+async def test_every_write_renews_what_a_new_viewer_needs(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await writer.init(b"init")
+    await writer.boundary(0, NOW)
+    await writer.store(part(10), b"one", NOW)
+    keys = [key async for key in redis.scan_iter(match=f"*{{{broadcast_id}}}*", count=1000) if b":part:" not in key]
+    for key in keys:
+        await redis.expire(key, 10)
+    await writer.boundary(2000, NOW)
+    await writer.store(part(11), b"two", NOW)
+    assert {key: ttl for key in keys if (ttl := await redis.ttl(key)) < 60} == {}
+
+
+# --- the ladder is sealed -------------------------------------------------------------------------------------------------
+
+
+async def test_the_ladder_is_fixed_when_all_have_reported(redis: Redis, broadcast_id: str) -> None:
+    for name in EXPECTED:
+        assert names(await sealed(redis, broadcast_id)) is None
+        writer = await begun(redis, broadcast_id, name)
+        assert await writer.report(variant(name), NOW)
+    master = await sealed(redis, broadcast_id)
+    assert names(master) == EXPECTED and master.absent == []
+    assert master.constants is not None and (master.constants.target_s, master.constants.part_s) == (3, 0.35)
+
+
+async def test_the_ladder_waits_for_sound_no_longer_than_a_second_and_a_half(redis: Redis, broadcast_id: str) -> None:
+    source, low = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    await source.report(variant("source"), NOW)
+    await low.report(variant("360p"), NOW + 100)
+    await source.store(part(10), b"", NOW + 1499)
+    assert names(await sealed(redis, broadcast_id)) is None
+    await source.store(part(10), b"", NOW + 1500)
+    master = await sealed(redis, broadcast_id)
+    assert names(master) == ["source", "360p"] and master.absent == ["audio"]
+    audio = await begun(redis, broadcast_id, "audio")
+    assert not await audio.report(variant("audio"), NOW + 1600)
+    assert names(await sealed(redis, broadcast_id)) == ["source", "360p"]
+
+
+async def test_the_ladder_waits_for_a_picture_a_little_longer(redis: Redis, broadcast_id: str) -> None:
+    low, audio = [await begun(redis, broadcast_id, name) for name in ("360p", "audio")]
+    await audio.report(variant("audio"), NOW - 1000)  # sound does not start the clock
+    await low.report(variant("360p"), NOW)
+    await low.store(part(10), b"", NOW + 2199)
+    assert names(await sealed(redis, broadcast_id)) is None
+    await low.store(part(10), b"", NOW + 2200)
+    assert names(await sealed(redis, broadcast_id)) == ["audio", "360p"]
+    source = await begun(redis, broadcast_id, "source")
+    assert not await source.report(variant("source"), NOW + 2300)
+
+
+async def test_who_is_absent_is_not_waited_for(redis: Redis, broadcast_id: str) -> None:
+    source, audio, low = [await begun(redis, broadcast_id, name) for name in EXPECTED]
+    assert not await source.report(None, NOW)
+    await audio.report(variant("audio"), NOW)
+    assert names(await sealed(redis, broadcast_id)) is None
+    await low.report(variant("360p"), NOW)
+    master = await sealed(redis, broadcast_id)
+    assert names(master) == ["audio", "360p"] and master.absent == ["source"]
+
+
+@pytest.mark.parametrize(("gop_ms", "target_s"), [(0, 3), (1000, 3), (2000, 3), (2600, 4), (3000, 4), (4000, 5)])
+async def test_the_target_duration_leaves_room_above_the_longest_keyframe_interval(
+    redis: Redis, broadcast_id: str, gop_ms: int, target_s: int
+) -> None:
+    for name in EXPECTED:
+        await (await begun(redis, broadcast_id, name)).report(variant(name), NOW, gop_ms if name == "source" else 0)
+    assert (await sealed(redis, broadcast_id)).target_s == target_s
+
+
+async def test_an_absent_source_says_nothing_about_the_target_duration(redis: Redis, broadcast_id: str) -> None:
+    for name in EXPECTED:
+        writer = await begun(redis, broadcast_id, name)
+        await writer.report(None if name == "source" else variant(name), NOW, 8000 if name == "source" else 0)
+    assert (await sealed(redis, broadcast_id)).target_s == 3
+
+
+async def test_a_second_report_changes_nothing_of_a_fixed_ladder(redis: Redis, broadcast_id: str) -> None:
+    for name in EXPECTED:
+        await (await begun(redis, broadcast_id, name)).report(variant(name), NOW)
+    before = await sealed(redis, broadcast_id)
+    successor = await begun(redis, broadcast_id, "source", epoch=2)
+    assert await successor.report(variant("source", 1280, 720), NOW + 60_000, 4000)
+    assert await sealed(redis, broadcast_id) == before
+
+
+async def test_a_rendition_that_withdraws_later_is_taken_from_the_ladder(redis: Redis, broadcast_id: str) -> None:
+    for name in EXPECTED:
+        await (await begun(redis, broadcast_id, name)).report(variant(name), NOW)
+    assert not await (await begun(redis, broadcast_id, "source")).report(None, NOW + 9000)
+    assert names(await sealed(redis, broadcast_id)) == ["audio", "360p"]
+
+
+# --- the segment clock ----------------------------------------------------------------------------------------------------
+
+
+async def test_numbers_begin_above_zero_and_rise_with_the_broadcasts_age(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    assert (await writer.boundary(0, NOW)).msn == FIRST_MSN
+    await redis.delete(f"hls:{{{broadcast_id}}}:clock")
+    assert (await writer.boundary(61_900, NOW + 61_900)).msn == FIRST_MSN + 61
+
+
+async def test_a_known_keyframe_keeps_its_number(redis: Redis, broadcast_id: str) -> None:
+    writer, other = await begun(redis, broadcast_id, "source"), await begun(redis, broadcast_id, "360p")
+    await writer.boundary(1000, NOW)
+    later = await writer.boundary(3000, NOW + 2000)
+    assert later.msn == FIRST_MSN + 1
+    for pts in (2995, 3000, 3005):
+        assert await other.boundary(pts, NOW + 2400) == later
+    assert (await other.boundary(1003, NOW + 2400)).msn == FIRST_MSN
+    for pts in (2994, 3006):
+        assert (await other.boundary(pts, NOW + 2400)).msn is None
+
+
+async def test_the_next_number_is_given_1400_ms_later_at_the_soonest(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await writer.boundary(0, NOW)
+    assert (await writer.boundary(1399, NOW)).msn is None
+    assert (await writer.boundary(1400, NOW)).msn == FIRST_MSN + 1
+    assert (await writer.boundary(1000, NOW)).msn is None  # before the last one, and not known
+
+
+async def test_old_boundaries_are_forgotten_and_numbers_go_on(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    count = CLOCK_PAIRS + 10
+    for number in range(count):
+        assert (await writer.boundary(number * 2000, NOW)).msn == FIRST_MSN + number
+    clock = await segment_cache.clock(redis, broadcast_id)
+    assert clock is not None
+    _, _, pairs = clock
+    assert pairs == [(FIRST_MSN + n, n * 2000) for n in range(count - CLOCK_PAIRS, count)]
+
+
+async def test_one_wall_clock_offset_dates_all_renditions(redis: Redis, broadcast_id: str) -> None:
+    writer, other = await begun(redis, broadcast_id, "source"), await begun(redis, broadcast_id, "360p")
+    first = await writer.boundary(5000, NOW)
+    assert first.offset_ms == NOW - 5000
+    assert (await other.boundary(5000, NOW + 700)).offset_ms == first.offset_ms
+    assert (await other.boundary(7000, NOW + 2700)).offset_ms == first.offset_ms
+
+
+@GIVEN
+@given(data=st.data())
+async def test_renditions_in_any_order_agree_on_every_number(redis: Redis, data: st.DataObject) -> None:
+    keyframes = [500 + 2000 * number for number in range(6)]
+    asked = [(name, pts) for name in ("source", "720p", "360p") for pts in keyframes]
+    stamps = {ask: ask[1] + data.draw(st.integers(-2, 2)) for ask in asked}
+    order = data.draw(interleavings([[a for a in asked if a[0] == name] for name in ("source", "720p", "360p")]))
+    name = random_id()
+    await segment_cache.open_broadcast(redis, opening(name))
+    writers = {rendition: await begun(redis, name, rendition) for rendition in ("source", "720p", "360p")}
+    numbers = {ask: (await writers[ask[0]].boundary(stamps[ask], NOW)).msn for ask in order}
+    for index, pts in enumerate(keyframes):
+        assert {numbers[rendition, pts] for rendition in writers} == {FIRST_MSN + index}
+
+
+@st.composite
+def interleavings(draw: st.DrawFn, rows: list[list[tuple[str, int]]]) -> list[tuple[str, int]]:
+    """Each row in its own order; nobody is more than a segment ahead of the others."""
+    left = [list(row) for row in rows]
+    merged = []
+    while any(left):
+        behind = max(len(row) for row in left)
+        row = draw(st.sampled_from([row for row in left if row and len(row) >= behind - 1]))
+        merged.append(row.pop(0))
+    return merged
+
+
+async def test_many_who_ask_at_once_get_one_answer(redis: Redis, broadcast_id: str) -> None:
+    async def ask(epoch: int) -> list[int | None]:
+        async with segment_cache.connect() as own:
+            writer = await begun(own, broadcast_id, f"r{epoch}")
+            return [(await writer.boundary(number * 2000 + epoch % 5, NOW)).msn for number in range(10)]
+
+    answers = await asyncio.gather(*[ask(n) for n in range(8)])
+    assert answers == [[FIRST_MSN + n for n in range(10)]] * 8
+
+
+# --- eras -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_jump_of_the_stamps_begins_one_era_for_all(redis: Redis, broadcast_id: str) -> None:
+    writers = [await begun(redis, broadcast_id, name) for name in EXPECTED]
+    await writers[0].boundary(100_000, NOW)
+    eras = await asyncio.gather(*[writer.jump(40 * n, NOW + 2000 + 40 * n) for n, writer in enumerate(writers)])
+    assert eras == [1, 1, 1]
+    tick = await writers[0].boundary(2000, NOW + 4000)
+    assert (tick.msn, tick.era) == (FIRST_MSN + 1, 1)
+    assert tick.offset_ms == NOW + 2000
+
+
+async def test_stamps_that_still_fit_the_wall_clock_are_no_jump(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    assert await writer.jump(0, NOW) == 0  # there is no clock yet
+    tick = await writer.boundary(0, NOW)
+    assert await writer.jump(2000, NOW + 5000) == 0
+    assert await segment_cache.clock(redis, broadcast_id) == (0, tick.offset_ms, [(tick.msn, 0)])
+    assert await writer.jump(2000, NOW + 5001) == 1
+
+
+async def test_numbers_only_rise_through_eras(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    numbers = []
+    for era in range(3):
+        await writer.jump(0, NOW + era * 60_000)
+        numbers += [(await writer.boundary(n * 2000, NOW + era * 60_000 + n * 2000)).msn for n in range(3)]
+    assert numbers == list(range(FIRST_MSN, FIRST_MSN + 9))
+    assert all(a is not None and b is not None and b > a for a, b in pairwise(numbers))
+
+
+# --- the end, the page ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_end_closes_every_playlist_that_had_begun(redis: Redis, broadcast_id: str) -> None:
+    writers = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    for writer in writers:
+        await writer.store(part(10), b"one", NOW)
+    await segment_cache.end_broadcast(redis, broadcast_id, EXPECTED)
+    for name in ("source", "360p"):
+        assert (await segment_cache.timeline(redis, broadcast_id, name))[-1] == End(2)
+    assert await segment_cache.timeline(redis, broadcast_id, "audio") == []
+    assert (await sealed(redis, broadcast_id)).ended
+
+
+async def test_measurements_are_kept_by_rendition(redis: Redis, broadcast_id: str) -> None:
+    await (await begun(redis, broadcast_id, "source")).measured({"fps": 25})
+    await (await begun(redis, broadcast_id, "audio")).measured({"codec": "mp4a.40.2"})
+    figures = await segment_cache.measurements(redis, broadcast_id)
+    assert figures == {"source": {"fps": 25}, "audio": {"codec": "mp4a.40.2"}}
+
+
+async def test_a_page_is_shown_and_announced(redis: Redis) -> None:
+    name = f"alice_{random_id()}"
+    assert await segment_cache.shown(redis, name) is None
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(f"live:{name}")
+        await segment_cache.show(redis, name, {"n": 1, "state": "live"})
+        assert [m["data"] async for m in messages(pubsub, 1)] == [b'{"n": 1, "state": "live"}']
+    assert await segment_cache.shown(redis, name) == {"n": 1, "state": "live"}
+
+
+async def test_an_unknown_broadcast_is_nothing(redis: Redis) -> None:
+    assert await segment_cache.master(redis, random_id()) is None
+    assert await segment_cache.clock(redis, random_id()) is None
