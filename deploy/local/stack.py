@@ -58,6 +58,7 @@ def serve(instance: Instance, options: argparse.Namespace) -> int:
         programs += [] if options.stores else all_services(instance, env)
         port, password = free_port(), env["STORES_PASSWORD"]
         write_private(instance.supervisor_config, configuration(instance, programs, port, password))
+        print(f"Starting; logs are in {instance.logs}.", file=sys.stderr)
         with Supervisor(instance, port, password, lock) as supervisor:
             notes = start(instance, env, supervisor, programs, initialize=not options.stores)
             if options.run:
