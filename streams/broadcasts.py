@@ -72,7 +72,7 @@ def _fault(key: StreamKey, now: dt.datetime) -> str | None:
 
 
 def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
-    channel = Channel.objects.filter(pk=key.channel_id).first()
+    channel = Channel.objects.filter(pk=key.channel_id, owner__is_active=True).first()
     if channel is None:
         raise PublishRefused("unknown_key")
     profile = profile_of(key)
@@ -184,8 +184,8 @@ def publisher_left(session: str, now: dt.datetime) -> bool:
 
 def cut(broadcast: Broadcast, now: dt.datetime) -> None:
     """An administrator ends a broadcast; its key is refused for a while."""
-    StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=now + dt.timedelta(seconds=CUT_S))
     end(broadcast.pk, "admin", now)
+    StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=now + dt.timedelta(seconds=CUT_S))
 
 
 def drop_publisher(broadcast: Broadcast) -> None:
