@@ -231,7 +231,7 @@ def advice(figures: dict[str, dict[str, Any]]) -> list[str]:
     found = {
         "codec": "unsupported" in source,
         "long_gop": source.get("gop_s", 0) > LONGEST_LISTED_GOP_S,
-        "no_audio": "audio" not in figures,
+        "no_audio": bool(source) and "audio" not in figures,  # without a picture there is another reason to complain
     }
     return [code for code, applies in found.items() if applies]
 

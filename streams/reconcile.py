@@ -12,8 +12,8 @@ from streams.rtmp import Stream
 log = logging.getLogger(__name__)
 
 MISSING_S = 5  # a publisher that is not seen for this long has gone
-NO_PICTURE_S = 8  # media arrives, but no encoder has made anything of it
-NO_MEDIA_S = 20
+NO_PICTURE_S = 8  # sound alone, or video that no encoder understands
+NO_MEDIA_S = 20  # longer than any sensible keyframe interval
 
 
 def look(streams: dict[str, Stream], now: dt.datetime) -> None:
@@ -43,11 +43,13 @@ def verdict(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> st
         return "lost" if missing_s >= MISSING_S else None
     if broadcast.state != Broadcast.State.PUBLISHING or age_s < NO_PICTURE_S:
         return None
-    if stream.video:
-        return "encoder_failed" if stream.video == "H264" else "codec"
-    if stream.audio:
+    if stream.video and stream.video != "H264":
+        return "codec"
+    if stream.audio and not stream.video:
         return "no_video"
-    return "no_media" if age_s >= NO_MEDIA_S else None
+    if age_s < NO_MEDIA_S:  # encoders that came late wait for the next keyframe
+        return None
+    return "encoder_failed" if stream.video else "no_media"
 
 
 def _replace_encoders(now: dt.datetime) -> None:
