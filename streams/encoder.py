@@ -57,8 +57,7 @@ class Job:
             return ffmpeg.source(self.binary, self.url, fresh)
         if self.rendition == AUDIO:
             return ffmpeg.audio(self.binary, self.url, encode_audio)
-        fps = self.profile.fps if self.profile else None
-        return ffmpeg.transcode(self.binary, self.url, fresh, BY_NAME[self.rendition], fps, self.preset)
+        return ffmpeg.transcode(self.binary, self.url, fresh, BY_NAME[self.rendition], self.profile, self.preset)
 
 
 class Child:

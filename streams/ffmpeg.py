@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import ffmpeg
 
-from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, GOP_S, Rung
+from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, GOP_S, Profile, Rung
 
 HALVE_ABOVE_S = 0.030  # frames closer together than this are dropped: 60 becomes 30, 50 becomes 25
+GOP_SLACK_S = 1.0  # a publisher that drops frames, or was measured for a moment only, seems to send fewer
 
 # `nobuffer` would throw away what was read while probing (the first two seconds); `rtmp_live` does not wait for a buffer.
 READER: dict[str, Any] = {
@@ -45,9 +47,8 @@ def audio(binary: str, url: str, encode: bool) -> list[str]:
     return _compile(binary, _reader(url, fresh=encode)["a:0"], codec)
 
 
-def transcode(binary: str, url: str, fresh: bool, rung: Rung, fps: float | None, preset: str) -> list[str]:
-    """Keyframes where the source has them, and every two seconds counted from there: jobs started apart stay aligned."""
-    rate = min(fps or ASSUMED_FPS, 1 / HALVE_ABOVE_S)
+def transcode(binary: str, url: str, fresh: bool, rung: Rung, profile: Profile | None, preset: str) -> list[str]:
+    """Keyframes where the source has them, and some more counted from there: jobs started apart stay aligned."""
     video = (
         _reader(url, fresh)["v:0"]
         # not the fps filter: it moves stamps and can drop the keyframe
@@ -69,11 +70,19 @@ def transcode(binary: str, url: str, fresh: bool, rung: Rung, fps: float | None,
             "enc_time_base": -1,
             "force_key_frames": "source",
             "forced-idr": 1,
-            "g": round(GOP_S * rate),
+            "g": _longest_gop(profile),
             "keyint_min": 1,
             "sc_threshold": 0,
         },
     )
+
+
+def _longest_gop(profile: Profile | None) -> int:
+    """In frames. A listed source sets all keyframes: one of ours in between would begin a segment that it cannot begin."""
+    fps = profile.fps if profile and profile.fps else ASSUMED_FPS
+    kept = fps / ceil(fps * HALVE_ABOVE_S)
+    seconds = profile.gop_s + GOP_SLACK_S if profile and profile.lists_source else GOP_S
+    return round(seconds * kept)
 
 
 def _side(mine: str, other: str, size: int) -> str:

@@ -1,0 +1,170 @@
+"""Command lines, and what the real ffmpeg makes of them (from a file in the place of RTMP)."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from streams import ffmpeg
+from streams.hls.fmp4 import Frame, Init, Reader, ms
+from streams.ladder import BY_NAME, Profile
+
+URL = "rtmp://127.0.0.1/live/name"
+
+
+def options(argv: list[str]) -> dict[str, str | None]:
+    """Each option with its value; the last of its name counts."""
+    found: dict[str, str | None] = {}
+    for name, value in pairwise([*argv, "-"]):
+        if name.startswith("-"):
+            found[name] = None if value.startswith("-") else value
+    return found
+
+
+def transcode(profile: Profile | None = None, rung: str = "360p", preset: str = "ultrafast", fresh: bool = True) -> list[str]:
+    return ffmpeg.transcode("ffmpeg", URL, fresh, BY_NAME[rung], profile, preset)
+
+
+def known(fps: float = 30.0, gop_s: float = 2.0) -> Profile:
+    return Profile(640, 360, fps, gop_s, kbit_s=900)
+
+
+# --- the lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_is_copied_as_the_publisher_stamped_it() -> None:
+    argv = ffmpeg.source("/opt/ffmpeg", URL, fresh=True)
+    assert argv[0] == "/opt/ffmpeg" and argv[-1] != URL
+    found = options(argv)
+    assert {name: found[name] for name in ("-i", "-map", "-c:v", "-f", "-movflags", "-use_editlist", "-avoid_negative_ts")} == {
+        "-i": URL,
+        "-map": "0:v:0",
+        "-c:v": "copy",
+        "-f": "mp4",
+        "-movflags": "+empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer",
+        "-use_editlist": "0",
+        "-avoid_negative_ts": "disabled",
+    }
+    assert found["-rtmp_live"] == "live" and "-copyts" in found and "pipe:1" in argv
+
+
+@pytest.mark.parametrize("argv", [ffmpeg.source("f", URL, True), ffmpeg.audio("f", URL, True), transcode()])
+def test_no_reader_throws_its_first_frames_away(argv: list[str]) -> None:
+    assert "nobuffer" not in argv and options(argv)["-fpsprobesize"] == "0" and "-nostdin" in argv
+
+
+def test_sound_is_copied_or_encoded_and_nothing_else_comes_along() -> None:
+    copied, encoded = [options(ffmpeg.audio("ffmpeg", URL, encode)) for encode in (False, True)]
+    assert copied["-map"] == encoded["-map"] == "0:a:0"
+    assert copied["-c:a"] == "copy" and (encoded["-c:a"], encoded["-b:a"], encoded["-ac"]) == ("aac", "128k", "2")
+
+
+def test_a_reader_that_joins_late_looks_longer() -> None:
+    fresh, late = [options(ffmpeg.source("ffmpeg", URL, fresh))["-analyzeduration"] for fresh in (True, False)]
+    assert fresh is not None and late is not None and int(late) > 8_300_000 > int(fresh)
+
+
+def test_a_transcode_follows_the_sources_keyframes() -> None:
+    found = options(transcode(preset="veryfast"))
+    assert {
+        name: found[name] for name in ("-force_key_frames", "-forced-idr", "-sc_threshold", "-keyint_min", "-fps_mode")
+    } == {
+        "-force_key_frames": "source",
+        "-forced-idr": "1",
+        "-sc_threshold": "0",
+        "-keyint_min": "1",
+        "-fps_mode": "passthrough",
+    }
+    assert (found["-preset"], found["-tune"], found["-b:v"], found["-g"]) == ("veryfast", "zerolatency", "800k", "60")
+
+
+@pytest.mark.parametrize(
+    ("fps", "frames"), [(24.0, 48), (25.0, 50), (29.97, 60), (30.0, 60), (48.0, 48), (50.0, 50), (60.0, 60), (120.0, 60)]
+)
+def test_a_group_of_pictures_is_two_seconds_of_the_frames_that_are_left(fps: float, frames: int) -> None:
+    assert options(transcode(known(fps, gop_s=8.3)))["-g"] == str(frames)
+
+
+# --- what ffmpeg makes of them --------------------------------------------------------------------------------------------
+
+
+@cache
+def published(fps: str, gop: int, size: str, seconds: int, more: str = "") -> bytes:
+    picture = f"-f lavfi -i testsrc2=s={size}:r={fps}:d={seconds}"
+    codec = f"-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g {gop} -keyint_min {gop} -sc_threshold 0 {more}"
+    command = f"ffmpeg -v error {picture} {codec} -output_ts_offset 5 -f flv pipe:1"
+    return subprocess.run(command.split(), capture_output=True, check=True).stdout
+
+
+def run(argv: list[str], flv: bytes) -> tuple[Init, list[Frame]]:
+    """With the publisher's bytes on standard input in the place of RTMP."""
+    at = argv.index("-rtmp_live")
+    command = [a if a != URL else "pipe:0" for a in argv[:at] + argv[at + 2 :] if a != "-nostdin"]
+    done = subprocess.run(command, input=flv, capture_output=True, check=True)
+    init, *frames = Reader().feed(done.stdout)
+    assert isinstance(init, Init)
+    return init, [frame for frame in frames if isinstance(frame, Frame)]
+
+
+def keys(made: tuple[Init, list[Frame]]) -> list[int]:
+    init, frames = made
+    return [round(ms(frame.pts, init.timescale)) for frame in frames if frame.key]
+
+
+def assert_same(ours: list[int], theirs: list[int]) -> None:
+    assert len(ours) == len(theirs) and all(abs(a - b) <= 2 for a, b in zip(ours, theirs, strict=True)), (ours, theirs)
+
+
+def test_copy_and_transcodes_have_the_same_keyframes_with_reordered_pictures_too() -> None:
+    flv = published("30", 60, "640x360", 5, "-bf 2 -preset veryfast")
+    source = keys(run(ffmpeg.source("ffmpeg", URL, True), flv))
+    assert len(source) == 3
+    for rung in ("360p", "480p"):
+        assert_same(keys(run(transcode(rung=rung), flv)), source)
+
+
+def test_keyframes_far_apart_get_others_between_them() -> None:
+    found = keys(run(transcode(known(30.0, gop_s=8.3)), published("30", 250, "320x180", 9)))
+    assert_same([key - found[0] for key in found], [0, 2000, 4000, 6000, 8000, 8333])
+
+
+@pytest.mark.parametrize("gop", [75, 120])
+def test_no_keyframe_comes_between_those_of_a_source_that_is_listed(gop: int) -> None:
+    """Else the segment clock would begin segments that the source cannot begin."""
+    flv = published("30", gop, "320x180", 9)
+    assert_same(keys(run(transcode(known(30.0, gop / 30)), flv)), keys(run(ffmpeg.source("ffmpeg", URL, True), flv)))
+
+
+@pytest.mark.parametrize("measured", [29.4, 33.0])
+def test_a_rate_that_was_measured_inexactly_makes_no_keyframes(measured: float) -> None:
+    flv = published("30", 60, "320x180", 7)
+    assert_same(keys(run(transcode(known(measured, 2.0)), flv)), keys(run(ffmpeg.source("ffmpeg", URL, True), flv)))
+
+
+def test_sixty_frames_per_second_are_halved_and_no_keyframe_is_lost() -> None:
+    flv = published("60", 121, "320x180", 5)
+    init, frames = run(transcode(known(60.0, gop_s=2.017)), flv)
+    assert_same(keys((init, frames)), keys(run(ffmpeg.source("ffmpeg", URL, True), flv)))
+    assert len(frames) == pytest.approx(150, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("size", "rung", "made"),
+    [
+        ("640x360", "360p", (640, 360)),
+        ("1280x720", "360p", (640, 360)),
+        ("360x640", "360p", (360, 640)),
+        ("320x180", "480p", (320, 180)),
+    ],
+)
+def test_the_shorter_side_is_scaled_down_and_never_up(size: str, rung: str, made: tuple[int, int]) -> None:
+    init, _ = run(transcode(rung=rung), published("10", 10, size, 1))
+    assert (init.width, init.height) == made
+
+
+def test_a_picture_of_other_colours_becomes_one_that_browsers_show() -> None:
+    init, _ = run(transcode(), published("10", 10, "320x180", 1, "-pix_fmt yuv444p"))
+    assert init.codec.startswith("avc1.42") or init.codec.startswith("avc1.4D") or init.codec.startswith("avc1.64")
