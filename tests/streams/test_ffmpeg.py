@@ -68,16 +68,15 @@ def test_a_reader_that_joins_late_looks_longer() -> None:
 
 
 def test_a_transcode_follows_the_sources_keyframes() -> None:
-    found = options(transcode(preset="veryfast"))
-    assert {
-        name: found[name] for name in ("-force_key_frames", "-forced-idr", "-sc_threshold", "-keyint_min", "-fps_mode")
-    } == {
+    expected = {
         "-force_key_frames": "source",
         "-forced-idr": "1",
         "-sc_threshold": "0",
         "-keyint_min": "1",
         "-fps_mode": "passthrough",
     }
+    found = options(transcode(preset="veryfast"))
+    assert found | expected == found
     assert (found["-preset"], found["-tune"], found["-b:v"], found["-g"]) == ("veryfast", "zerolatency", "800k", "60")
 
 
@@ -119,7 +118,7 @@ def assert_same(ours: list[int], theirs: list[int]) -> None:
 
 
 def test_copy_and_transcodes_have_the_same_keyframes_with_reordered_pictures_too() -> None:
-    flv = published("30", 60, "640x360", 5, "-bf 2 -preset veryfast")
+    flv = published("30", 60, "320x180", 5, "-bf 2")
     source = keys(run(ffmpeg.source("ffmpeg", URL, True), flv))
     assert len(source) == 3
     for rung in ("360p", "480p"):

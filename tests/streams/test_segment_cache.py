@@ -1,16 +1,18 @@
 """The scripts run in the real Redis; their time is given."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 
 from streams import segment_cache
 from streams.cache_scripts import CLOCK_PAIRS, FIRST_MSN
-from streams.hls.timeline import End, Gap, Part, Timeline
+from streams.hls.timeline import End, Gap, Part, Timeline, decode
 from streams.segment_cache import TIMELINE_RECORDS, Fenced, Forgotten, Master
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, opening, part, random_id, redis, variant
 
@@ -115,17 +117,18 @@ async def test_each_record_is_announced_as_it_was_stored(redis: Redis, broadcast
         writer = await begun(redis, broadcast_id, "source")
         await writer.store(part(10), b"one", NOW)
         await segment_cache.end_broadcast(redis, broadcast_id, EXPECTED)
-        heard = [m["data"] async for m in messages(pubsub, 3)]
-    stored = await redis.lrange(f"hls:{{{broadcast_id}}}:source:timeline", 0, -1)
-    assert heard == [b"source " + stored[0], b"source " + stored[1], b"end"]
+        heard = [text async for text in messages(pubsub, 3)]
+    *records, end = [text.partition(" ") for text in heard]
+    assert [name for name, _, _ in records] == ["source", "source"] and end[0] == "end"
+    assert [decode(text) for _, _, text in records] == await segment_cache.timeline(redis, broadcast_id, "source")
 
 
-async def messages(pubsub, count):  # type: ignore[no-untyped-def]
+async def messages(pubsub: PubSub, count: int) -> AsyncIterator[str]:
     while count:
         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2)
         if message is not None:
             count -= 1
-            yield message
+            yield message["data"].decode()
 
 
 async def test_a_timeline_is_trimmed_and_still_lists_a_whole_window(redis: Redis, broadcast_id: str) -> None:
@@ -397,7 +400,7 @@ async def test_a_page_is_shown_and_announced(redis: Redis) -> None:
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(f"live:{name}")
         await segment_cache.show(redis, name, {"n": 1, "state": "live"})
-        assert [m["data"] async for m in messages(pubsub, 1)] == [b'{"n": 1, "state": "live"}']
+        assert [text async for text in messages(pubsub, 1)] == ['{"n": 1, "state": "live"}']
     assert await segment_cache.shown(redis, name) == {"n": 1, "state": "live"}
 
 
