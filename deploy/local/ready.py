@@ -1,4 +1,4 @@
-"""Waits until stores and servers answer, or says which one did not."""
+"""Waits until stores and servers answer, or says which one does not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from psycopg import sql
 
 from deploy.local.instance import SetupError
 
-PATIENCE_S = 40
+PATIENCE_S = 90
+CRASHES_S = 5  # a program that still ends at once after so long will not get better
 PAUSE_S = 0.05
 WORKERS = ("encoder", "jobs")
 LIVING_WORKERS = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '2 seconds'"
@@ -29,49 +30,61 @@ class NotReady(Exception):
 NOT_YET = (NotReady, OSError, psycopg.OperationalError, redis.RedisError, pymongo.errors.PyMongoError)
 
 
-def wait_for(name: str, answers: Callable[[], object], hint: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_for(name: str, answers: Callable[[], object], log: Path, crashes: Callable[[], bool] = lambda: False) -> None:
+    started = time.monotonic()
     while True:
         try:
             answers()
             return
         except NOT_YET as error:
-            if time.monotonic() > deadline:
-                raise SetupError(f"{name} does not answer ({error}): {hint}") from error
+            waited = time.monotonic() - started
+            if waited > PATIENCE_S or (waited > CRASHES_S and crashes()):
+                words = " ".join(str(error).split())
+                raise SetupError(f"{name} does not answer ({words}). If it runs here, see {log}.") from error
             time.sleep(PAUSE_S)
 
 
-def wait_for_stores(env: Mapping[str, str], logs: Path, embedded: bool) -> None:
-    if embedded:
-        wait_for("PostgreSQL", lambda: make_database(env["DATABASE_URL"]), f"see {logs}/postgres.log.")
-    wait_for("PostgreSQL", lambda: psycopg.connect(env["DATABASE_URL"], connect_timeout=2).close(), "look at DATABASE_URL.")
-    for name in ("segments", "control"):
-        url = env[f"{name.upper()}_REDIS_URL"]
-        wait_for(f"Redis ({name})", redis.Redis.from_url(url, socket_timeout=2).ping, f"see {logs}/redis-{name}.log.")
-    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(env["MONGODB_URI"], serverSelectionTimeoutMS=1000)
-    with client:
-        wait_for("MongoDB", lambda: client.admin.command("ping"), f"see {logs}/mongo.log.")
+class Readiness:
+    """CRASHES says whether the program of that name keeps ending at once."""
+
+    def __init__(self, env: Mapping[str, str], logs: Path, crashes: Callable[[str], bool]) -> None:
+        self.env, self.logs, self.crashes = env, logs, crashes
+
+    def wait_for(self, program: str, answers: Callable[[], object]) -> None:
+        wait_for(program, answers, self.logs / f"{program}.log", partial(self.crashes, program))
+
+    def wait_for_stores(self, make_database: bool) -> None:
+        answers = ensure_database if make_database else see_database
+        self.wait_for("postgres", partial(answers, self.env["DATABASE_URL"]))
+        for name in ("segments", "control"):
+            self.wait_for(f"redis-{name}", redis.Redis.from_url(self.env[f"{name.upper()}_REDIS_URL"], socket_timeout=2).ping)
+        client: pymongo.MongoClient[dict[str, object]]
+        with pymongo.MongoClient(self.env["MONGODB_URI"], serverSelectionTimeoutMS=1000) as client:
+            self.wait_for("mongo", partial(client.admin.command, "ping"))
+
+    def wait_for_services(self, programs: list[str]) -> None:
+        pages = {
+            "nginx-rtmp": f"{self.env['RTMP_CONTROL_URL']}/stat",
+            "web": f"http://{self.env['WEB_LISTEN']}/healthz",
+            "origin": f"http://{self.env['ORIGIN_LISTEN']}/healthz",
+            "varnish": f"http://127.0.0.1:{self.env['EDGE_LISTEN'].rpartition(':')[2]}/healthz",
+        }
+        for name, page in pages.items():
+            if name in programs:
+                self.wait_for(name, partial(open_page, page))
+        for number, name in enumerate((name for name in WORKERS if name in programs), start=1):
+            self.wait_for(name, partial(see_workers, self.env["DATABASE_URL"], number))
 
 
-def make_database(url: str) -> None:
+def see_database(url: str) -> None:
+    psycopg.connect(url, connect_timeout=2).close()
+
+
+def ensure_database(url: str) -> None:
     name = urlsplit(url).path.lstrip("/")
     with psycopg.connect(url, dbname="postgres", connect_timeout=2, autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def wait_for_services(env: Mapping[str, str], logs: Path, names: list[str]) -> None:
-    pages = {
-        "nginx-rtmp": f"{env['RTMP_CONTROL_URL']}/stat",
-        "web": f"http://{env['WEB_LISTEN']}/healthz",
-        "origin": f"http://{env['ORIGIN_LISTEN']}/healthz",
-        "varnish": f"http://127.0.0.1:{env['EDGE_LISTEN'].rpartition(':')[2]}/healthz",
-    }
-    for name, page in pages.items():
-        if name in names:
-            wait_for(name, partial(open_page, page), f"see {logs}/{name}.log.")
-    if workers := sum(name in WORKERS for name in names):
-        wait_for("encoder or jobs", partial(see_workers, env["DATABASE_URL"], workers), f"see {logs}/encoder.log and jobs.log.")
 
 
 def see_workers(url: str, expected: int) -> None:

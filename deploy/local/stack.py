@@ -15,10 +15,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local import ready
 from deploy.local.instance import CHECKOUT, Instance, SetupError, free_port, make_env, write_private
 from deploy.local.processes import Stopped, adopt_orphans, run_until_end, stop_on_signals, stop_orphans
 from deploy.local.program import STORES, Program
+from deploy.local.ready import Readiness
 from deploy.local.services import all_services, nginx_rtmp
 from deploy.local.stores import all_stores
 from deploy.local.supervision import Supervisor, configuration
@@ -70,11 +70,12 @@ def serve(instance: Instance, options: argparse.Namespace) -> int:
 
 def start(instance: Instance, env: Mapping[str, str], supervisor: Supervisor, programs: list[Program], initialize: bool) -> str:
     names = [program.name for program in programs]
+    readiness = Readiness(env, instance.logs, supervisor.crashes)
     supervisor.start(program for program in programs if program.group == STORES)
-    ready.wait_for_stores(env, instance.logs, embedded="postgres" in names)
+    readiness.wait_for_stores(make_database="postgres" in names)
     notes = manage(instance, "init") if initialize else ""
     supervisor.start(program for program in programs if program.group != STORES)
-    ready.wait_for_services(env, instance.logs, names)
+    readiness.wait_for_services(names)
     return notes
 
 

@@ -122,6 +122,11 @@ class Supervisor:
             except Fault as fault:
                 raise SetupError(f"{program.name} could not be started ({fault.faultString}).") from fault
 
+    def crashes(self, name: str) -> bool:
+        """Whether this program ended as soon as it was started, and is to be started again."""
+        programs: list[dict[str, object]] = self.rpc.getAllProcessInfo()  # type: ignore[assignment]
+        return any(program["name"] == name and program["statename"] == "BACKOFF" for program in programs)
+
     def wait(self) -> None:
         self.process.wait()
         print(f"supervisord has ended by itself: see {self.instance.logs}/supervisord.log.", file=sys.stderr)

@@ -112,7 +112,7 @@ def edge_url(backends: tuple[Backend, Backend], tmp_path_factory: pytest.TempPat
         cwd=CHECKOUT,
         env=os.environ | {"LIVESTREAM_ENV": str(instance.env_file)},
     )
-    wait_for("varnish", lambda: urlopen(f"{url}/healthz").close(), "its words are above.")
+    wait_for("varnish", lambda: urlopen(f"{url}/healthz").close(), instance.logs)
     yield url
     process.terminate()
     process.wait()

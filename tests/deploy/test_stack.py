@@ -10,13 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 import redis
 
 from deploy.local.instance import CHECKOUT, Instance, read_env
-from deploy.local.ready import wait_for, wait_for_stores
+from deploy.local.ready import Readiness
 
 PATIENCE_S = 20
 
@@ -143,8 +142,9 @@ def test_killed_servers_come_back(stack: Stack) -> None:
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     until(lambda: len(stack.processes().keys() - killed) >= 6)
-    wait_for_stores(env, stack.instance.logs, embedded=True)
-    wait_for("nginx", lambda: urlopen(f"{env['RTMP_CONTROL_URL']}/stat").close(), "")
+    readiness = Readiness(env, stack.instance.logs, crashes=lambda name: False)
+    readiness.wait_for_stores(make_database=False)
+    readiness.wait_for_services(["nginx-rtmp"])
     assert boot_id(env, stack) != boot
 
 
@@ -173,6 +173,16 @@ def test_a_command_s_children_end_with_it(stack: Stack, tmp_path: Path) -> None:
     note = tmp_path / "pid"
     assert stack.start("--stores", "--run", "sh", "-c", f"sleep 1000 & echo $! >{note}").wait(PATIENCE_S) == 0
     assert command_of(int(note.read_text())) == ""
+
+
+def test_a_server_that_does_not_stay_up_is_named_with_its_log(stack: Stack) -> None:
+    assert stack.start("--stores", "--run", "true").wait(PATIENCE_S) == 0
+    (stack.instance.data / "postgres" / "PG_VERSION").write_text("9.6\n")
+    words, _ = stack.start("--stores", "--run", "true").communicate(timeout=PATIENCE_S * 2)
+    assert stack.process.returncode == 1
+    assert words.splitlines()[-1].startswith("postgres does not answer")
+    assert words.endswith(f"see {stack.instance.logs}/postgres.log.\n")
+    assert "Traceback" not in words
 
 
 def test_data_without_its_password_is_told_apart_from_a_fault(stack: Stack) -> None:
