@@ -175,6 +175,7 @@ def test_a_command_s_children_end_with_it(stack: Stack, tmp_path: Path) -> None:
     assert command_of(int(note.read_text())) == ""
 
 
+@pytest.mark.long
 def test_a_server_that_does_not_stay_up_is_named_with_its_log(stack: Stack) -> None:
     assert stack.start("--stores", "--run", "true").wait(PATIENCE_S) == 0
     (stack.instance.data / "postgres" / "PG_VERSION").write_text("9.6\n")
