@@ -1,0 +1,47 @@
+"""Makes accounts, keys and sessions for the tests: one line of JSON in, one out, in one process that has Django loaded.
+
+manage.py shell --no-imports --command "from tests.e2e.casting import serve; serve()"
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable
+
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Channel, User
+from streams.documents import StreamKey
+
+HOUR = dt.timedelta(hours=1)
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        print(json.dumps(ORDERS[order.pop("order")](**order)), flush=True)
+
+
+def join(name: str, is_staff: bool) -> str:
+    """An account with a channel; answers with the cookie of its session."""
+    user = User.objects.create_user(f"{name}@example.org", is_staff=is_staff, is_superuser=is_staff)
+    Channel.objects.create(owner=user, name=name)
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+def issue(name: str, state: str) -> str:
+    """A key that is active, revoked or expired."""
+    now = timezone.now()
+    expires_at = now - HOUR if state == "expired" else None
+    key, text = StreamKey.issue(Channel.objects.get(name=name).pk, now - 2 * HOUR, state, expires_at)
+    if state == "revoked":
+        key.revoke(now - HOUR)
+    return text
+
+
+ORDERS: dict[str, Callable[..., str]] = {"join": join, "issue": issue}

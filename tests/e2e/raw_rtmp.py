@@ -1,0 +1,87 @@
+"""The least of RTMP that publishes: for video that ffmpeg cannot put into FLV. (Adobe's RTMP 1.0; Enhanced RTMP v2.)"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Self
+from urllib.parse import urlsplit
+
+VERSION = b"\x03"
+HANDSHAKE = 1536
+SET_CHUNK_SIZE, AUDIO, VIDEO, DATA, COMMAND = 1, 8, 9, 18, 20
+CHUNK = 1 << 16
+AMF_NUMBER, AMF_STRING, AMF_OBJECT, AMF_NULL, AMF_END = b"\x00", b"\x02", b"\x03", b"\x05", b"\x00\x00\x09"
+
+
+class RawPublisher:
+    """Publishes as soon as it is made; `send_video` then sends FLV video bodies."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self.app, _, self.name = address.path.removeprefix("/").partition("/")
+        self.socket = socket.create_connection((address.hostname, address.port), timeout=10)
+        self.handshake()
+        self.send(SET_CHUNK_SIZE, struct.pack(">I", CHUNK))
+        self.command(
+            "connect", 1, {"app": self.app, "type": "nonprivate", "tcUrl": f"{address.scheme}://{address.netloc}/{self.app}"}
+        )
+        self.command("createStream", 2, None)
+        self.command("publish", 3, None, self.name, "live", stream=1)
+        self.wait_for(b"NetStream.Publish.Start")
+
+    def handshake(self) -> None:
+        self.socket.sendall(VERSION + bytes(8) + os.urandom(HANDSHAKE - 8))
+        answer = self.receive(1 + 2 * HANDSHAKE)
+        self.socket.sendall(answer[1 : 1 + HANDSHAKE])
+
+    def receive(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            data += self.some()
+        return data
+
+    def some(self) -> bytes:
+        data = self.socket.recv(CHUNK)
+        if not data:
+            raise ConnectionError("the server has closed the connection")
+        return data
+
+    def wait_for(self, words: bytes) -> None:
+        seen = b""
+        while words not in seen:
+            seen += self.some()
+
+    def command(self, name: str, number: int, *arguments: str | dict[str, str] | None, stream: int = 0) -> None:
+        self.send(COMMAND, amf(name) + amf(float(number)) + b"".join(map(amf, arguments)), stream)
+
+    def send_video(self, at_ms: int, body: bytes) -> None:
+        self.send(VIDEO, body, stream=1, at_ms=at_ms)
+
+    def send(self, kind: int, body: bytes, stream: int = 0, at_ms: int = 0) -> None:
+        """One chunk with a full header (type 0, chunk stream 3)."""
+        assert len(body) <= CHUNK
+        head = b"\x03" + at_ms.to_bytes(3, "big") + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
+        self.socket.sendall(head + body)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+def amf(value: str | float | dict[str, str] | None) -> bytes:
+    if value is None:
+        return AMF_NULL
+    if isinstance(value, float):
+        return AMF_NUMBER + struct.pack(">d", value)
+    if isinstance(value, str):
+        return AMF_STRING + text(value)
+    return AMF_OBJECT + b"".join(text(name) + amf(item) for name, item in value.items()) + AMF_END
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack(">H", len(data)) + data
