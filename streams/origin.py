@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from django.conf import settings
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams import segment_cache
+from streams.cache_client import client
 from streams.hls import playlist
 from streams.hls.playlist import BadQuery, Constants, Want
 from streams.watch import Timeout, Watch, Watches
@@ -59,10 +58,7 @@ class Origin:
     @property
     def watches(self) -> Watches:
         if self._watches is None:
-            redis: Redis = Redis.from_url(
-                settings.SEGMENTS_REDIS_URL, socket_timeout=settings.STORE_TIMEOUT_S, socket_connect_timeout=1
-            )
-            self._watches = Watches(redis)
+            self._watches = Watches(client())
         return self._watches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,11 +22,11 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from django.conf import settings
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from streams import cache_scripts
+from streams.cache_client import client
 from streams.hls.playlist import Constants, Variant
 from streams.hls.timeline import WINDOW_SEGMENTS, Gap, Part, Record, decode
 
@@ -46,9 +46,7 @@ class Forgotten(Exception):
 
 @asynccontextmanager
 async def connect() -> AsyncIterator[Redis]:
-    redis: Redis = Redis.from_url(
-        settings.SEGMENTS_REDIS_URL, socket_timeout=settings.STORE_TIMEOUT_S, socket_connect_timeout=1
-    )
+    redis = client()
     try:
         yield redis
     finally:

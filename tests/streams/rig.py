@@ -27,7 +27,8 @@ H264 = Init(b"init", "video", "avc1.64001F", 1000, width=640, height=360)
 AAC = Init(b"init", "audio", "mp4a.40.2", RATE, sample_rate=RATE, channels=2)
 KNOWN = Profile(width=640, height=360, fps=25.0, gop_s=2.0, kbit_s=900)
 
-MUXER = "-f mp4 -movflags +empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer -use_editlist 0"
+STAMPS = "-use_editlist 0 -avoid_negative_ts disabled"
+MUXER = f"-f mp4 -movflags +empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer {STAMPS}"
 PICTURE = "-f lavfi -i testsrc2=s=160x90:r=25:d=5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50"
 TONE = "-f lavfi -i sine=r=48000:d=5 -c:a aac"
 

@@ -96,6 +96,22 @@ async def test_an_emptied_redis_is_noticed_and_begun_anew(redis: Redis, broadcas
     assert names(await sealed(redis, broadcast_id)) is None  # it knows again whom to wait for
 
 
+async def test_a_task_that_writes_all_the_time_can_be_cancelled(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+
+    async def write() -> None:
+        while True:
+            await writer.store(part(10), b"one", NOW)
+
+    for _ in range(20):
+        task = asyncio.create_task(write())
+        await asyncio.sleep(0.005)
+        task.cancel()
+        async with asyncio.timeout(1):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
 # --- parts and timelines --------------------------------------------------------------------------------------------------
 
 

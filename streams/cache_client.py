@@ -1,0 +1,33 @@
+"""Connections to the segments' Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from django.conf import settings
+from redis import asyncio as redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+
+def client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.SEGMENTS_REDIS_URL,
+        connection_class=Connection,
+        socket_timeout=settings.STORE_TIMEOUT_S,
+        socket_connect_timeout=1,
+    )
+
+
+class Connection(redis.Connection):
+    """Sends within a `timeout` block: `wait_for`, which redis-py uses, loses a cancellation now and then in Python 3.11."""
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        patience, self.socket_timeout = self.socket_timeout, None
+        try:
+            async with asyncio.timeout(patience):
+                await super().send_packed_command(command, check_health)
+        except TimeoutError as error:
+            raise RedisTimeoutError("Timeout writing to socket") from error
+        finally:
+            self.socket_timeout = patience

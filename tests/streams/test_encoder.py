@@ -1,0 +1,294 @@
+"""A shell script stands in ffmpeg's place and writes what the real ffmpeg wrote; everything else is real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from shlex import quote
+
+import pytest
+from redis.asyncio import Redis
+
+from streams import encoder, segment_cache
+from streams.encoder import Job, Outcome
+from streams.hls.fmp4 import Malformed
+from streams.hls.timeline import Part
+from streams.ladder import Profile
+from tests.streams.rig import KNOWN, NOW, PICTURE, TONE, begun, broadcast_id, fragments, opening, redis
+
+__all__ = ["broadcast_id", "redis"]
+
+SOON_S = 5.0
+WAIT = "exec sleep 60"
+MPEG4 = "-f lavfi -i testsrc2=s=160x90:r=25:d=1 -c:v mpeg4"
+MP3 = "-f lavfi -i sine=r=48000:d=1 -c:a libmp3lame"
+
+
+class Fake:
+    """Writes the script and the files that it names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pids = folder / "pids"
+
+    def file(self, data: bytes) -> str:
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.mp4"
+        path.write_bytes(data)
+        return quote(str(path))
+
+    def program(self, *lines: str) -> str:
+        path = self.folder / "ffmpeg"
+        path.write_text("\n".join(["#!/bin/sh", f"echo $$ >> {quote(str(self.pids))}", *lines, ""]))
+        path.chmod(0o755)
+        return str(path)
+
+    def started(self) -> list[int]:
+        return [int(pid) for pid in self.pids.read_text().split()] if self.pids.exists() else []
+
+    def running(self) -> list[int]:
+        return [pid for pid in self.started() if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    return Fake(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "SILENCE_S", 0.3)
+
+
+def job(broadcast_id: str, binary: str, rendition: str = "source", epoch: int = 1, profile: Profile | None = KNOWN) -> Job:
+    return Job(opening(broadcast_id), rendition, epoch, "rtmp://127.0.0.1/live/name", profile, binary, "veryfast")
+
+
+async def nothing() -> None:
+    pass
+
+
+async def run(job: Job, redis: Redis) -> Outcome:
+    async with asyncio.timeout(SOON_S):
+        return await encoder.run(job, redis, nothing)
+
+
+async def parts(redis: Redis, broadcast_id: str, rendition: str = "source") -> list[Part]:
+    return [r for r in await segment_cache.timeline(redis, broadcast_id, rendition) if isinstance(r, Part)]
+
+
+async def absent(redis: Redis, broadcast_id: str) -> list[str]:
+    master = await segment_cache.master(redis, broadcast_id)
+    assert master
+    return master.absent
+
+
+async def until_stored(redis: Redis, broadcast_id: str, count: int = 1) -> None:
+    async with asyncio.timeout(SOON_S):
+        while len(await parts(redis, broadcast_id)) < count:
+            await asyncio.sleep(0.01)
+
+
+# --- how a job ends -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_ffmpeg_wrote_is_stored_when_it_ends(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))}")
+    assert await run(job(broadcast_id, binary), redis) is Outcome.ENDED
+    found = await parts(redis, broadcast_id)
+    assert len({part.msn for part in found}) == 3 and sum(part.duration_ms for part in found) > 4600
+    init = await segment_cache.init(redis, broadcast_id, "source", found[0].init)
+    data = await segment_cache.parts(redis, broadcast_id, "source", [part.name for part in found])
+    assert init and data and init[4:8] == b"ftyp" and data[4:8] == b"moof"
+
+
+async def test_a_stream_that_falls_silent_ends_the_job_and_its_child(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))}", WAIT)
+    assert await run(job(broadcast_id, binary), redis) is Outcome.SILENT
+    assert len(fake.started()) == 1 and fake.running() == []
+
+
+async def test_a_publisher_may_take_its_time_before_the_first_frame(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program("sleep 0.8", f"cat {fake.file(fragments(PICTURE))}")
+    assert await run(job(broadcast_id, binary), redis) is Outcome.ENDED
+    assert await parts(redis, broadcast_id)
+
+
+async def test_a_rung_above_the_source_withdraws(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))}", WAIT)
+    assert await run(job(broadcast_id, binary, "480p", profile=None), redis) is Outcome.WITHDRAWN
+    assert await absent(redis, broadcast_id) == ["480p"] and fake.running() == []
+
+
+async def test_a_job_whose_successor_has_begun_starts_no_ffmpeg(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    await begun(redis, broadcast_id, "source", epoch=2)
+    assert await run(job(broadcast_id, fake.program(WAIT), epoch=1), redis) is Outcome.FENCED
+    assert fake.started() == []
+
+
+async def test_a_successor_stops_a_job_at_its_next_part(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    data = fragments(PICTURE)
+    half = fake.file(data[: len(data) // 2]), fake.file(data[len(data) // 2 :])
+    go = fake.folder / "go"
+    binary = fake.program(f"cat {half[0]}", f"while [ ! -e {quote(str(go))} ]; do sleep 0.01; done", f"cat {half[1]}", WAIT)
+    running = asyncio.create_task(run(job(broadcast_id, binary), redis))
+    await until_stored(redis, broadcast_id, 4)
+    await begun(redis, broadcast_id, "source", epoch=2)
+    stored = len(await parts(redis, broadcast_id))
+    go.touch()
+    assert await running is Outcome.FENCED
+    assert len(await parts(redis, broadcast_id)) == stored and fake.running() == []
+
+
+async def test_the_end_of_the_broadcast_stops_a_job(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    await segment_cache.end_broadcast(redis, broadcast_id, ["source"])
+    assert await run(job(broadcast_id, fake.program(WAIT)), redis) is Outcome.FENCED
+
+
+async def test_an_emptied_redis_ends_a_job(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    data = fragments(PICTURE)
+    half = fake.file(data[: len(data) // 2]), fake.file(data[len(data) // 2 :])
+    binary = fake.program(f"cat {half[0]}", "sleep 0.2", f"cat {half[1]}", WAIT)
+    running = asyncio.create_task(run(job(broadcast_id, binary), redis))
+    await until_stored(redis, broadcast_id)
+    await redis.delete(f"hls:{{{broadcast_id}}}:source")
+    assert await running is Outcome.FORGOTTEN
+
+
+async def test_noise_in_the_place_of_media_is_an_error(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    with pytest.raises(Malformed):
+        await run(job(broadcast_id, fake.program("echo this is no video, and goes on for a while", WAIT)), redis)
+    assert fake.running() == []
+
+
+# --- what cannot be copied ------------------------------------------------------------------------------------------------
+
+
+async def test_a_picture_that_is_not_h264_is_withdrawn_and_noted(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program(f"cat {fake.file(fragments(MPEG4))}", WAIT)
+    assert await run(job(broadcast_id, binary), redis) is Outcome.WITHDRAWN
+    assert await absent(redis, broadcast_id) == ["source"]
+    assert (await segment_cache.measurements(redis, broadcast_id))["source"] == {"unsupported": True}
+
+
+async def test_sound_that_cannot_be_copied_is_encoded(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    await boundaries(redis, broadcast_id)
+    encoded = f"cat {fake.file(fragments(TONE))}"
+    copied = f"cat {fake.file(fragments(MP3))}"
+    binary = fake.program(f'case "$*" in *"-c:a aac"*) {encoded};; *) {copied};; esac')
+    assert await run(job(broadcast_id, binary, "audio"), redis) is Outcome.ENDED
+    assert len(fake.started()) == 2 and await parts(redis, broadcast_id, "audio")
+    assert (await segment_cache.measurements(redis, broadcast_id))["audio"]["codec"] == "mp4a.40.2"
+
+
+async def test_ffmpegs_own_refusal_to_copy_is_understood(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    await boundaries(redis, broadcast_id)
+    words = "[mp4 @ 0x1] Could not find tag for codec speex in stream #0, codec not currently supported in container"
+    copied = f"echo {quote(words)} >&2; exit 1"
+    binary = fake.program(f'case "$*" in *"-c:a aac"*) cat {fake.file(fragments(TONE))};; *) {copied};; esac')
+    assert await run(job(broadcast_id, binary, "audio"), redis) is Outcome.ENDED
+    assert await parts(redis, broadcast_id, "audio")
+
+
+async def test_a_broadcast_without_sound_does_without_that_rendition(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program("echo \"Stream map '0:a:0' matches no streams.\" >&2", "exit 1")
+    assert await run(job(broadcast_id, binary, "audio"), redis) is Outcome.WITHDRAWN
+    assert await absent(redis, broadcast_id) == ["audio"]
+
+
+async def test_an_ffmpeg_that_fails_is_not_started_again_and_again(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program("echo 'Connection refused' >&2", "exit 1")
+    assert await run(job(broadcast_id, binary), redis) is Outcome.ENDED
+    assert len(fake.started()) <= 2
+
+
+async def boundaries(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    for pts_ms in (0, 2000, 4000):
+        await writer.boundary(pts_ms, NOW + pts_ms)
+
+
+# --- eras, first part -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_jump_of_the_stamps_begins_an_era_with_a_new_ffmpeg(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    before = fake.file(fragments(PICTURE))
+    jumped = fragments(f"{PICTURE} -output_ts_offset 100")
+    frames = jumped[jumped.index(b"moof") - 4 :]
+    again = quote(str(fake.folder / "again"))
+    binary = fake.program(
+        f"if [ -e {again} ]; then cat {fake.file(jumped)}; else touch {again}; cat {before} {fake.file(frames)}; fi", WAIT
+    )
+    assert await run(job(broadcast_id, binary), redis) is Outcome.SILENT
+    assert len(fake.started()) == 2 and fake.running() == []
+    found = await parts(redis, broadcast_id)
+    assert list(dict.fromkeys((part.era, part.init) for part in found)) == [(0, 1), (1, 2)]
+    numbers = [part.msn for part in found]
+    assert numbers == sorted(numbers)
+
+
+async def test_the_first_part_is_told_once(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    seen = []
+
+    async def first_part() -> None:
+        seen.append(len(await parts(redis, broadcast_id)))
+
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))}")
+    await encoder.run(job(broadcast_id, binary), redis, first_part)
+    assert seen == [1]
+
+
+# --- the child dies -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_job_leaves_no_child(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))}", WAIT)
+    running = asyncio.create_task(encoder.run(job(broadcast_id, binary), redis, nothing))
+    await until_stored(redis, broadcast_id)
+    assert len(fake.running()) == 1
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert fake.running() == []
+
+
+async def test_a_child_dies_with_a_killed_worker(fake: Fake) -> None:
+    binary = fake.program(WAIT)
+    code = (
+        "import asyncio\nfrom streams import encoder\n"
+        "async def main():\n"
+        f"    async with encoder.child([{binary!r}]) as child:\n"
+        "        print('started', flush=True)\n        await child.process.wait()\n"
+        "asyncio.run(main())"
+    )
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ
+        | {"PYTHONPATH": str(Path(encoder.__file__).parents[1]), "DJANGO_SETTINGS_MODULE": "livestream.settings"},
+    )
+    assert worker.stdout and await worker.stdout.readline() == b"started\n"
+    async with asyncio.timeout(SOON_S):
+        while not fake.running():
+            await asyncio.sleep(0.01)
+        worker.send_signal(signal.SIGKILL)
+        await worker.wait()
+        while fake.running():
+            await asyncio.sleep(0.01)
+
+
+async def test_ffmpeg_sees_none_of_our_secrets(fake: Fake) -> None:
+    async with encoder.child([fake.program("env")]) as running:
+        output = (await running.stdout.read()).decode()
+    assert {line.split("=")[0] for line in output.split()} <= {"PATH", "AV_LOG_FORCE_NOCOLOR", "PWD", "SHLVL", "_"}
