@@ -124,11 +124,23 @@ class Timeline:
 
     def _open(self, record: Part | Gap) -> None:
         self._complete()
+        self._fill(record)
         segment = Segment(record.msn, record.era, record.at_ms, getattr(record, "init", None))
         if isinstance(record, Gap):
             segment.duration_ms = record.duration_ms
             segment.complete = True
         self.segments.append(segment)
+
+    def _fill(self, record: Part | Gap) -> None:
+        """Numbers that were missed, while one encoder followed another, are gaps: players count the segments of a list."""
+        if not self.segments:
+            return
+        last = self.segments[-1]
+        silent_from = last.at_ms + last.duration_ms
+        each_ms = max(0.0, record.at_ms - silent_from) / max(1, record.msn - last.msn - 1)
+        for msn in range(max(last.msn + 1, record.msn - WINDOW_SEGMENTS), record.msn):
+            at_ms = round(silent_from + (msn - last.msn - 1) * each_ms)
+            self.segments.append(Segment(msn, last.era, at_ms, None, duration_ms=each_ms, complete=True))
 
     def _complete(self) -> None:
         if self.segments:

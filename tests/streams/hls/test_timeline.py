@@ -89,3 +89,26 @@ def test_media_sequence_numbers_rise_by_one_and_the_window_is_bounded(counts: li
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert len(numbers) <= WINDOW_SEGMENTS
     assert numbers[-1] == 10 + len(counts) - 1
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 7)), min_size=1, max_size=30))
+def test_numbers_that_a_rendition_missed_are_listed_as_gaps_because_players_count(steps: list[tuple[int, int]]) -> None:
+    msn = 10
+    records: list[Part] = []
+    for step, count in steps:
+        msn += step
+        records += [part(len(records) + 1 + index, msn) for index in range(count)]
+    segments = list(Timeline(records).segments)
+    assert [segment.msn for segment in segments] == list(range(segments[0].msn, msn + 1))
+    stored = {record.msn for record in records}
+    assert all((segment.init is None) == (segment.msn not in stored) for segment in segments)
+
+
+def test_what_a_rendition_missed_is_as_long_as_its_silence() -> None:
+    before = broadcast([6])
+    after = Part(7, 2, msn=13, era=0, init=2, at_ms=before[0].at_ms + 6000, duration_ms=333.3, independent=True)
+    timeline = Timeline([*before, after])
+    gaps = [segment for segment in timeline.segments if segment.msn in (11, 12)]
+    assert [(gap.complete, gap.parts, gap.era) for gap in gaps] == [(True, [], 0)] * 2
+    assert [round(gap.duration_ms) for gap in gaps] == [2000, 2000]
+    assert gaps[0].at_ms == round(before[0].at_ms + 6 * 333.3)
