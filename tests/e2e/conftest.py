@@ -1,11 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.e2e.streamer import Cast, Streamer
+from tests.e2e.watcher import ARGUMENTS, Watcher
 from tests.live import Site
+
+Visit = Callable[[Streamer | None], Page]
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +27,48 @@ def alice(cast: Cast) -> Streamer:
 @pytest.fixture
 def mallory(cast: Cast) -> Streamer:
     return cast.join("mallory")
+
+
+@pytest.fixture
+def bob(cast: Cast) -> Streamer:
+    return cast.join("bob")
+
+
+@pytest.fixture
+def carol(cast: Cast) -> Streamer:
+    return cast.join("carol", is_staff=True)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Not for the whole session: while it runs, so does an event loop, which tests of coroutines want for themselves."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, site: Site) -> Iterator[Visit]:
+    """A browser of its own for a stranger, or for somebody who has logged in."""
+    contexts: list[BrowserContext] = []
+
+    def visit(person: Streamer | None) -> Page:
+        contexts.append(chromium.new_context())
+        if person:
+            contexts[-1].add_cookies([{"name": "sessionid", "value": person.cookie, "url": site.url}])
+        return contexts[-1].new_page()
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    return visit(None)
+
+
+@pytest.fixture
+def watcher(visit: Visit) -> Watcher:
+    return Watcher(visit(None))

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
@@ -23,10 +24,16 @@ def picture(size: str = "640x360", fps: int = 30) -> tuple[str, ...]:
 
 
 class Publisher:
-    def __init__(self, command: Sequence[str]) -> None:
-        self.began = time.monotonic()
+    def __init__(self, command: Sequence[str], folder: Path | None = None) -> None:
+        self.began = time.time()
         self.words = tempfile.TemporaryFile("w+")  # noqa: SIM115 closed by __exit__
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.words, stderr=self.words)
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", *command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self.words,
+            stderr=self.words,
+        )
 
     @property
     def runs(self) -> bool:
@@ -35,7 +42,7 @@ class Publisher:
     def end(self, within_s: float) -> float:
         """Wait until it ends by itself; how many seconds it ran."""
         self.process.wait(within_s)
-        return time.monotonic() - self.began
+        return time.time() - self.began
 
     def stop(self) -> None:
         """As OBS does it: it says goodbye to the server."""
@@ -68,5 +75,5 @@ def publish(
     seconds: int = 60,
 ) -> Publisher:
     """To RTMP_URL/KEY, as in ffmpeg's own command line."""
-    head = ("setpriv", "--pdeathsig", "KILL", "ffmpeg", "-hide_banner", "-loglevel", "error", "-re")
+    head = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-re")
     return Publisher([*head, *inputs, "-t", str(seconds), *video, *audio, "-f", "flv", url])
