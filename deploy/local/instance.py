@@ -9,8 +9,9 @@ import random
 import secrets
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -74,11 +75,13 @@ def open_to_all(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
 
 
-def free_port() -> int:
-    for port in random.sample(INTERNAL_PORTS, 200):
+def free_ports() -> Iterator[int]:
+    """All different, and one after the other: two instances that start at the same time rarely meet."""
+    start = random.choice(INTERNAL_PORTS)
+    for port in [*range(start, INTERNAL_PORTS.stop), *range(INTERNAL_PORTS.start, start)]:
         if is_free("127.0.0.1", port):
-            return port
-    raise SetupError("No free port was found between 20000 and 32000 on 127.0.0.1: stop something that uses them.")
+            yield port
+    raise SetupError(f"No port of 127.0.0.1 from {INTERNAL_PORTS.start} on is free: stop something that uses them.")
 
 
 def is_free(host: str, port: int) -> bool:
@@ -132,27 +135,30 @@ def make_env(instance: Instance, outer: Mapping[str, str]) -> dict[str, str]:
 
 
 def addresses(instance: Instance, password: str, public_url: str | None) -> dict[str, str]:
-    edge = public_port("EDGE_PORT", 8000) if instance.public else free_port()
-    rtmp = public_port("RTMP_PORT", 1935) if instance.public else free_port()
-    listen = "0.0.0.0" if instance.public else "127.0.0.1"
+    ports = free_ports()
+    edge = public_port("EDGE_PORT", 8000) if instance.public else next(ports)
+    rtmp = public_port("RTMP_PORT", 1935) if instance.public else next(ports)
+    everywhere = "0.0.0.0" if instance.public else "127.0.0.1"
     public_url = public_url or f"http://localhost:{edge}"
     host = urlsplit(public_url).hostname
     if not host:
         raise SetupError(f"PUBLIC_URL={public_url} is no address: give one such as http://localhost:8000.")
+    web, origin, control, postgres, mongo, segments, redis, supervisor = (f"127.0.0.1:{port}" for port in islice(ports, 8))
     return {
         "PUBLIC_URL": public_url,
         "ALLOWED_HOSTS": ",".join(dict.fromkeys(["localhost", "127.0.0.1", host])),
-        "EDGE_LISTEN": f"{listen}:{edge}",
-        "WEB_LISTEN": f"127.0.0.1:{free_port()}",
-        "ORIGIN_LISTEN": f"127.0.0.1:{free_port()}",
-        "RTMP_LISTEN": f"{listen}:{rtmp}",
+        "EDGE_LISTEN": f"{everywhere}:{edge}",
+        "RTMP_LISTEN": f"{everywhere}:{rtmp}",
+        "WEB_LISTEN": web,
+        "ORIGIN_LISTEN": origin,
+        "SUPERVISOR_LISTEN": supervisor,
         "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",
         "RTMP_PUBLIC_URL": f"rtmp://{host}:{rtmp}/live",
-        "RTMP_CONTROL_URL": f"http://127.0.0.1:{free_port()}",
-        "DATABASE_URL": f"postgres://livestream:{password}@127.0.0.1:{free_port()}/livestream",
-        "MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}/livestream",
-        "SEGMENTS_REDIS_URL": f"redis://:{password}@127.0.0.1:{free_port()}/0",
-        "CONTROL_REDIS_URL": f"redis://:{password}@127.0.0.1:{free_port()}/0",
+        "RTMP_CONTROL_URL": f"http://{control}",
+        "DATABASE_URL": f"postgres://livestream:{password}@{postgres}/livestream",
+        "MONGODB_URI": f"mongodb://{mongo}/livestream",
+        "SEGMENTS_REDIS_URL": f"redis://:{password}@{segments}/0",
+        "CONTROL_REDIS_URL": f"redis://:{password}@{redis}/0",
         "EMAIL_URL": f"filemail:///{instance.folder / 'mail'}",
         "STATIC_ROOT": str(instance.folder / "static"),
     }

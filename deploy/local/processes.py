@@ -32,9 +32,13 @@ def stop_on_signals() -> None:
 
 def stop(number: int, frame: FrameType | None) -> None:
     """The first signal stops everything in order; more of them must not disturb that."""
-    for other in SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
+    ignore_signals()
     raise Stopped(number)
+
+
+def ignore_signals() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def adopt_orphans() -> None:
@@ -45,6 +49,7 @@ def adopt_orphans() -> None:
 
 def stop_orphans() -> None:
     """End what is left, and what that leaves behind in turn."""
+    ignore_signals()
     while left := children():
         for pid in left:
             os.kill(pid, signal.SIGTERM)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.instance import CHECKOUT, Instance, SetupError, free_port, make_env, write_private
+from deploy.local.instance import CHECKOUT, Instance, SetupError, make_env, write_private
 from deploy.local.processes import Stopped, adopt_orphans, run_until_end, stop_on_signals, stop_orphans
 from deploy.local.program import STORES, Program
 from deploy.local.ready import Readiness
@@ -27,6 +27,7 @@ from deploy.local.supervision import Supervisor, configuration
 def main() -> int:
     options = parse(sys.argv[1:])
     instance = Instance(Path(options.folder).resolve(), public=options.public)
+    os.umask(0o022)  # PostgreSQL, Varnish and nginx run as other users; what is private says so itself
     stop_on_signals()
     adopt_orphans()
     try:
@@ -56,10 +57,9 @@ def serve(instance: Instance, options: argparse.Namespace) -> int:
         write_private(instance.env_file, "".join(f"{name}={value}\n" for name, value in env.items()))
         programs = [*all_stores(instance, env, os.environ), nginx_rtmp(instance)]
         programs += [] if options.stores else all_services(instance, env)
-        port, password = free_port(), env["STORES_PASSWORD"]
-        write_private(instance.supervisor_config, configuration(instance, programs, port, password))
+        write_private(instance.supervisor_config, configuration(instance, env, programs))
         print(f"Starting; logs are in {instance.logs}.", file=sys.stderr)
-        with Supervisor(instance, port, password, lock) as supervisor:
+        with Supervisor(instance, env, lock) as supervisor:
             notes = start(instance, env, supervisor, programs, initialize=not options.stores)
             if options.run:
                 return run_until_end(options.run, os.environ | {"LIVESTREAM_ENV": str(instance.env_file)})

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import IO, Self
 from xmlrpc.client import Fault, ServerProxy
@@ -19,7 +19,7 @@ START_S = 10
 STOP_S = 60
 
 
-def configuration(instance: Instance, programs: list[Program], port: int, password: str) -> str:
+def configuration(instance: Instance, env: Mapping[str, str], programs: list[Program]) -> str:
     logs = escape(str(instance.logs))
     head = f"""\
 [supervisord]
@@ -33,9 +33,9 @@ pidfile={escape(str(instance.folder))}/supervisord.pid
 childlogdir={logs}
 
 [inet_http_server]
-port=127.0.0.1:{port}
+port={env["SUPERVISOR_LISTEN"]}
 username=livestream
-password={password}
+password={env["STORES_PASSWORD"]}
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
@@ -73,9 +73,9 @@ def escape(text: str) -> str:
 
 
 class Supervisor:
-    def __init__(self, instance: Instance, port: int, password: str, lock: IO[str]) -> None:
+    def __init__(self, instance: Instance, env: Mapping[str, str], lock: IO[str]) -> None:
         self.instance = instance
-        self.rpc = ServerProxy(f"http://livestream:{password}@127.0.0.1:{port}/RPC2").supervisor
+        self.rpc = ServerProxy(f"http://livestream:{env['STORES_PASSWORD']}@{env['SUPERVISOR_LISTEN']}/RPC2").supervisor
         self.lock = lock
 
     def __enter__(self) -> Self:

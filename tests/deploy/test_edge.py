@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from deploy.local.edge import host_pattern
-from deploy.local.instance import CHECKOUT, Instance, free_port
+from deploy.local.instance import CHECKOUT, Instance, free_ports
 from deploy.local.ready import wait_for
 from deploy.local.services import varnish
 
@@ -101,7 +101,7 @@ def fresh(backend: Backend) -> Backend:
 def edge_url(backends: tuple[Backend, Backend], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     instance = Instance(tmp_path_factory.mktemp("edge"), public=False)
     instance.make_folders()
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{next(free_ports())}"
     web, origin = backends
     instance.env_file.write_text(
         f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\nALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n"

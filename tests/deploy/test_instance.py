@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from deploy.local.instance import (
     Instance,
     SetupError,
-    free_port,
+    free_ports,
     is_free,
     make_env,
     open_to_all,
@@ -31,6 +32,12 @@ def test_secrets_outlive_a_restart_and_addresses_do_not(instance: Instance) -> N
         assert len(first[name]) >= 32
         assert second[name] == first[name]
     assert second["DATABASE_URL"] != first["DATABASE_URL"]
+
+
+def test_every_address_has_a_port_of_its_own(instance: Instance) -> None:
+    ports = re.findall(r"127\.0\.0\.1:(\d+)", " ".join(make_env(instance, {}).values()))
+    assert len(ports) == 11
+    assert len(set(ports)) == 10  # the RTMP server's is named twice
 
 
 def test_two_instances_share_no_secret(instance: Instance, tmp_path: Path) -> None:
@@ -85,7 +92,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: s
 
 
 def test_a_free_port_is_free_and_none_that_connections_are_given() -> None:
-    port = free_port()
+    port = next(free_ports())
     assert is_free("127.0.0.1", port)
     first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert port < first_outgoing
