@@ -13,16 +13,20 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
-from procrastinate import JobContext
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Status
 
 from streams import broadcasts, encoder, leases, reconcile, rtmp, segment_cache
 from streams.documents import StreamKey
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO
 from streams.models import Broadcast
+from streams.worker import STALLED_S
 
 log = logging.getLogger(__name__)
+
+RECORD_ATTEMPTS = 12  # the last about an hour after the first
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,7 +118,7 @@ def _go_live(broadcast_id: str) -> None:
         log.info("broadcast %s is live", broadcast_id)
 
 
-@app.task(name="record", queue="jobs")
+@app.task(name="record", queue="jobs", retry=RetryStrategy(max_attempts=RECORD_ATTEMPTS, exponential_wait=2))
 def record(broadcast_id: str) -> None:
     broadcasts.record(broadcast_id)
 
@@ -126,3 +130,11 @@ async def look_after(timestamp: int = 0) -> None:
     async with httpx.AsyncClient() as client:
         streams = await rtmp.streams(client)
     await in_database(reconcile.look)(streams, timezone.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="sweep", queue="jobs", queueing_lock="sweep")
+async def sweep(timestamp: int) -> None:
+    """Clear away the jobs of workers that died; who encodes is a matter of leases, so nothing is run again by this."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
+        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)

@@ -24,4 +24,5 @@ async def work(queue: str, concurrency: int) -> None:
             shutdown_graceful_timeout=0,
             fetch_job_polling_interval=POLL_S,
             abort_job_polling_interval=POLL_S,
+            delete_jobs="always",  # the log says how they ended
         )

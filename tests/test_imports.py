@@ -38,7 +38,7 @@ MAY_IMPORT = {
     " streams.leases streams.rtmp",
     "streams.reconcile": "streams.broadcasts streams.models streams.ladder streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
-    " streams.documents streams.models streams.ladder",
+    " streams.worker streams.documents streams.models streams.ladder",
     "streams.origin": "streams.hls streams.cache_client streams.segment_cache streams.watch",
     "streams.forms": "streams.documents",
     "streams.webhooks": "streams.broadcasts streams.models streams.ingest streams.rtmp",
