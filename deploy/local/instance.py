@@ -9,6 +9,7 @@ import random
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRETS = ("SECRET_KEY", "RTMP_HOOK_SECRET", "FIRST_ADMIN_TOKEN", "STORES_PASSWORD")
+LOCK_PAUSE_S = 0.1
 FIRST_UNPRIVILEGED_PORT = 1024
 # Below what the kernel gives to outgoing connections, so that a restarted process finds its port still free.
 INTERNAL_PORTS = range(20000, 32000)
@@ -60,14 +62,19 @@ class Instance:
         self.data.chmod(0o711)
         self.logs.chmod(0o700)
 
-    def lock(self) -> IO[str]:
-        """Held by the file that is returned, and by every process that inherits it."""
+    def lock(self, within_s: float = 0) -> IO[str]:
+        """Held by the file that is returned, and by every process that inherits it: by one that was killed, for a moment."""
         file = (self.folder / "lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SetupError(f"{self.folder} is already running: stop it first, or wait until it has stopped.") from None
-        return file
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    file.close()
+                    raise SetupError(f"{self.folder} is already running: stop it first.") from None
+                time.sleep(LOCK_PAUSE_S)
 
 
 def open_to_all(path: Path) -> bool:

@@ -23,6 +23,8 @@ from deploy.local.services import all_services, nginx_rtmp
 from deploy.local.stores import all_stores
 from deploy.local.supervision import Supervisor, configuration
 
+STOPPING_S = 5  # the one before, after a kill, a closed terminal
+
 
 def main() -> int:
     options = parse(sys.argv[1:])
@@ -52,7 +54,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def serve(instance: Instance, options: argparse.Namespace) -> int:
     instance.make_folders()
-    with instance.lock() as lock:
+    with instance.lock(within_s=STOPPING_S) as lock:
         env = make_env(instance, os.environ)
         write_private(instance.env_file, "".join(f"{name}={value}\n" for name, value in env.items()))
         programs = [*all_stores(instance, env, os.environ), nginx_rtmp(instance)]
