@@ -115,10 +115,7 @@ class Origin:
         return Answer(302, cache=FRESH, headers={"location": page["playlist"]})
 
     async def _state(self, name: str, after: str) -> Answer:
-        page = await segment_cache.shown(self.watches.redis, name)
-        if after == str(page["n"] if page else 0):
-            await self.watches.page_change(name, STATE_S)
-            page = await segment_cache.shown(self.watches.redis, name)
+        page = await self.watches.page(name, after, STATE_S)
         return Answer(200, json.dumps(page or {"n": 0, "state": "offline"}).encode(), "application/json", FRESH)
 
 

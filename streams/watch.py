@@ -6,17 +6,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams import segment_cache
 from streams.hls import playlist
-from streams.hls.timeline import Timeline, decode
+from streams.hls.timeline import BadRecord, Timeline, decode
 from streams.segment_cache import Master
 
 log = logging.getLogger(__name__)
 
+PAGES = "live:*"
+OPEN_S = 3
 IDLE_S = 60
 QUIET_S = 5
 RETRY_S = 0.5
@@ -34,6 +37,7 @@ class Watch:
         self.broadcast_id = broadcast_id
         self.master: Master | None = None
         self.timelines: dict[str, Timeline] = {}
+        self.loaded = False
         self.used_at = time.monotonic()
         self.waiting = 0
         self._texts: dict[str, tuple[int, bytes]] = {}
@@ -44,7 +48,7 @@ class Watch:
         names = set(self.timelines) | {v.name for v in (master.variants if master and master.variants else [])}
         timelines = {name: await self._timeline(name) for name in names}
         async with self._changed:
-            self.master, self.timelines = master, timelines
+            self.master, self.timelines, self.loaded = master, timelines, True
             self._texts.clear()
             self._changed.notify_all()
 
@@ -59,10 +63,11 @@ class Watch:
             return
         record = decode(text)
         timeline = self.timelines.get(rendition)
-        if timeline is None or record.number > timeline.number + 1:
+        if timeline is None or timeline.lacks_before(record):
             timeline = await self._timeline(rendition)
             async with self._changed:
                 self.timelines[rendition] = timeline
+                self._texts.pop(rendition, None)
                 self._changed.notify_all()
         elif timeline.follows(record):
             async with self._changed:
@@ -71,7 +76,6 @@ class Watch:
 
     async def until(self, ready: Callable[[], bool], timeout_s: float) -> None:
         """Raises Timeout."""
-        self.used_at = time.monotonic()
         if ready():
             return
         self.waiting += 1
@@ -116,83 +120,118 @@ class Watches:
         self._opening: dict[str, asyncio.Task[Watch | None]] = {}
         self._pages: dict[str, set[asyncio.Event]] = {}
         self._pubsub = redis.pubsub()
+        self._connecting = asyncio.Lock()  # two who connect at once would get a connection each, and one would go unheard
         self._listening: asyncio.Task[None] | None = None
 
     async def get(self, broadcast_id: str) -> Watch | None:
         """None where there is no such broadcast."""
-        if watch := self._watches.get(broadcast_id):
-            return watch
         opening = self._opening.get(broadcast_id)
         if opening is None:
+            if watch := self._watches.get(broadcast_id):
+                watch.used_at = time.monotonic()
+                return watch
             opening = self._opening[broadcast_id] = asyncio.create_task(self._open(broadcast_id))
             opening.add_done_callback(lambda _: self._opening.pop(broadcast_id, None))
         return await asyncio.shield(opening)
 
     async def _open(self, broadcast_id: str) -> Watch | None:
-        watch = Watch(self.redis, broadcast_id)
         if await segment_cache.master(self.redis, broadcast_id) is None:
             return None
-        self._watches[broadcast_id] = watch
-        await self._subscribe(f"hls:{broadcast_id}")
-        await watch.reload()
+        watch = self._watches[broadcast_id] = Watch(self.redis, broadcast_id)
+        try:
+            if not self._listen():
+                async with self._connecting:
+                    await self._pubsub.subscribe(_channel(broadcast_id))
+            await watch.until(lambda: watch.loaded, OPEN_S)
+        except (RedisError, Timeout):
+            self._watches.pop(broadcast_id, None)
+            raise
         return watch
 
-    async def page_change(self, channel: str, timeout_s: float) -> None:
-        """Wait until the channel's page changes, or for `timeout_s`."""
+    async def page(self, channel: str, after: str, timeout_s: float) -> dict[str, Any] | None:
+        """What the channel's page shows, as soon as that is no longer `after`, or after `timeout_s`."""
+        self._listen()
+        changed = asyncio.Event()
         waiters = self._pages.setdefault(channel, set())
-        event = asyncio.Event()
-        waiters.add(event)
+        waiters.add(changed)
+        page = None
         try:
-            await self._subscribe(f"live:{channel}")
             async with asyncio.timeout(timeout_s):
-                await event.wait()
+                while True:
+                    page = await segment_cache.shown(self.redis, channel)
+                    if after != str(page["n"] if page else 0):
+                        return page
+                    await changed.wait()
+                    changed.clear()
         except TimeoutError:
-            return
+            return page
         finally:
-            waiters.discard(event)
+            waiters.discard(changed)
             if not waiters:
                 self._pages.pop(channel, None)
 
-    async def _subscribe(self, channel: str) -> None:
-        if channel.encode() not in self._pubsub.channels:
-            await self._pubsub.subscribe(channel)
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+    def _listen(self) -> bool:
+        """Start listening, to all that is watched by now. False where it has been started before."""
+        if self._listening is not None:
+            return False
+        self._listening = asyncio.create_task(self._listen_for_ever())
+        return True
 
-    async def _listen(self) -> None:
+    async def _listen_for_ever(self) -> None:
         while True:
             try:
-                message = await self._pubsub.get_message(timeout=QUIET_S)
-                if message is not None:
-                    await self._deliver(message["type"], message["channel"].decode(), message["data"])
-                await self._forget_idle()
+                await self._hear()
             except RedisError as error:
                 log.warning("segments Redis: %s; trying again", type(error).__name__)
                 await asyncio.sleep(RETRY_S)
 
+    async def _hear(self) -> None:
+        """Each subscription is answered, and then all is read that may have been missed before."""
+        async with self._connecting:
+            await self._pubsub.psubscribe(PAGES)
+            if self._watches:
+                await self._pubsub.subscribe(*map(_channel, self._watches))
+        looked_at = time.monotonic()
+        while True:
+            message = await self._pubsub.get_message(timeout=QUIET_S)
+            if message is not None:
+                await self._deliver(message["type"], message["channel"].decode(), message["data"])
+            if time.monotonic() - looked_at >= QUIET_S:
+                looked_at = time.monotonic()
+                await self._forget_idle()
+
     async def _deliver(self, kind: str, channel: str, data: bytes | int) -> None:
-        prefix, _, name = channel.partition(":")
-        if prefix == "live":
-            for event in self._pages.get(name, ()):
-                event.set()
-            return
-        watch = self._watches.get(name)
-        if watch is None:
-            return
-        if kind == "subscribe":  # also after a reconnection, when announcements may have been missed
-            await watch.reload()
-        elif isinstance(data, bytes):
-            await watch.hear(data.decode())
+        _, _, name = channel.partition(":")
+        if kind == "psubscribe":
+            self._wake(*self._pages)
+        elif kind == "pmessage":
+            self._wake(name)
+        elif watch := self._watches.get(name):
+            await _tell(watch, kind, data)
+
+    def _wake(self, *channels: str) -> None:
+        for channel in channels:
+            for changed in self._pages.get(channel, ()):
+                changed.set()
 
     async def _forget_idle(self) -> None:
         now = time.monotonic()
-        idle = [i for i, watch in self._watches.items() if not watch.waiting and now - watch.used_at > IDLE_S]
-        for broadcast_id in idle:
-            del self._watches[broadcast_id]
-        unread = [c for c in self._pubsub.channels if not self._read(c.decode())]
-        if unread:
-            await self._pubsub.unsubscribe(*unread)
+        self._watches = {i: watch for i, watch in self._watches.items() if watch.waiting or now - watch.used_at <= IDLE_S}
+        async with self._connecting:
+            watched = {_channel(broadcast_id).encode() for broadcast_id in self._watches}
+            if forgotten := self._pubsub.channels.keys() - watched:
+                await self._pubsub.unsubscribe(*forgotten)
 
-    def _read(self, channel: str) -> bool:
-        prefix, _, name = channel.partition(":")
-        return name in (self._pages if prefix == "live" else self._watches)
+
+async def _tell(watch: Watch, kind: str, data: bytes | int) -> None:
+    try:
+        if kind == "subscribe":
+            await watch.reload()
+        elif isinstance(data, bytes):
+            await watch.hear(data.decode())
+    except BadRecord as error:
+        log.error("broadcast %s: %s", watch.broadcast_id, error)
+
+
+def _channel(broadcast_id: str) -> str:
+    return f"hls:{broadcast_id}"

@@ -105,6 +105,11 @@ class Timeline:
     def follows(self, record: Record) -> bool:
         return record.number == self.number + 1
 
+    def lacks_before(self, record: Record) -> bool:
+        """Whether records were missed, or count anew because the store was emptied."""
+        anew = not isinstance(record, End) and record.epoch > self.epoch and record.number <= self.number
+        return anew or record.number > self.number + 1
+
     def apply(self, record: Record) -> None:
         first = record.number == 1
         self.number = record.number

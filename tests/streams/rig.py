@@ -5,12 +5,15 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 
 import pytest
+from django.conf import settings
 from redis.asyncio import Redis
 
 from streams import segment_cache
+from streams.cache_client import Connection
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.playlist import Variant
 from streams.hls.timeline import Part
@@ -41,6 +44,23 @@ def random_id() -> str:
 async def redis() -> AsyncIterator[Redis]:
     async with segment_cache.connect() as client:
         yield client
+
+
+@asynccontextmanager
+async def named(name: str) -> AsyncIterator[Redis]:
+    """A client whose connections can be told from others, so that a test can cut them."""
+    found: Redis = Redis.from_url(settings.SEGMENTS_REDIS_URL, client_name=name, connection_class=Connection)
+    try:
+        yield found
+    finally:
+        await found.aclose()
+
+
+async def cut(redis: Redis, name: str) -> None:
+    """Break the subscriptions of the client of this name."""
+    for client in await redis.client_list(_type="pubsub"):
+        if client["name"] == name:
+            await redis.client_kill_filter(_id=client["id"])
 
 
 def opening(broadcast_id: str, expected: list[str] | None = None, began_ms: int = NOW) -> Opening:

@@ -2,12 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
-from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
@@ -15,7 +13,7 @@ from redis.asyncio import Redis
 from streams import clock
 from streams.cache_scripts import CLOCK_TOLERANCE_MS, FIRST_MSN, SHORTEST_SEGMENT_MS
 from streams.clock import PATIENCE_MS, ClockView
-from tests.streams.rig import NOW, begun, broadcast_id, redis
+from tests.streams.rig import NOW, begun, broadcast_id, cut, named, redis
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -147,16 +145,6 @@ async def test_sound_that_has_caught_up_is_patient_again(view: ClockView) -> Non
 # --- following ------------------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def named(name: str) -> AsyncIterator[Redis]:
-    """A client whose connections can be told from others."""
-    client: Redis = Redis.from_url(settings.SEGMENTS_REDIS_URL, client_name=name)
-    try:
-        yield client
-    finally:
-        await client.aclose()
-
-
 async def until(view: ClockView, pts_ms: int) -> None:
     async with asyncio.timeout(SOON_S):
         await view.passed(pts_ms)
@@ -199,9 +187,7 @@ async def test_a_view_that_lost_its_subscription_reloads(redis: Redis, broadcast
     await writer.boundary(0, NOW)
     async with named(broadcast_id) as own, clock.follow(own, broadcast_id) as view:
         await until(view, 0)
-        for client in await redis.client_list(_type="pubsub"):
-            if client["name"] == broadcast_id:
-                await redis.client_kill_filter(_id=client["id"])
+        await cut(redis, broadcast_id)
         await writer.boundary(2000, NOW)
         async with asyncio.timeout(3 * clock.RETRY_S):
             while len(view.pairs) < 2:
