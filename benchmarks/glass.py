@@ -1,7 +1,7 @@
-"""Glass to glass: from the stamp in the publisher's picture to its display in Chromium; and from the publisher's start to the first
-frame in a page that was waiting.
+"""From the stamp in the publisher's picture to its display in Chromium; and from the publisher's start to the first frame in a
+page that was waiting.
 
-LIVESTREAM_ENV=var/…/env python -m benchmarks.glass CHANNEL KEY [--seconds 60] [--size 1280x720] [--level 720p]
+LIVESTREAM_ENV=var/…/env python -m benchmarks.glass CHANNEL KEY [--seconds 60] [--size 1280x720] [--level 720]
 """
 
 from __future__ import annotations
