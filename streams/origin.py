@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,9 +20,9 @@ from streams.watch import Timeout, Watch, Watches
 
 log = logging.getLogger(__name__)
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 START_S = 10.0  # how long a first request waits for a broadcast that is starting
 STATE_S = 10.0
@@ -61,7 +61,7 @@ class Origin:
             self._watches = Watches(client())
         return self._watches
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         try:
             answer = await self.answer(scope["method"], scope["path"], dict(parse_qsl(scope["query_string"].decode("latin-1"))))

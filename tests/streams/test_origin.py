@@ -1,0 +1,359 @@
+"""The origin as an ASGI application on the real Redis, asked as a player asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable
+
+import httpx
+import m3u8
+import pytest
+from httpx import AsyncClient, Response
+from pytest_django import Settings
+from redis.asyncio import Redis
+
+from streams import origin, segment_cache
+from streams.origin import Origin
+from streams.segment_cache import PART_TTL_S, Writer
+from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, part, random_id, redis, variant
+
+__all__ = ["broadcast_id", "redis"]
+
+SOON_S = 2.0
+TARGET_S = 3
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[Origin]:
+    app = Origin()
+    yield app
+    if app._watches:
+        if app._watches._listening:
+            app._watches._listening.cancel()
+            await asyncio.gather(app._watches._listening, return_exceptions=True)
+        await app._watches._pubsub.aclose()
+        await app._watches.redis.aclose()
+
+
+@pytest.fixture
+async def player(app: Origin) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(transport=httpx.ASGITransport(app), base_url="http://origin") as client:
+        yield client
+
+
+@pytest.fixture
+async def live(redis: Redis, broadcast_id: str) -> dict[str, Writer]:
+    """Every rendition has reported, and has one whole segment and a part of the next."""
+    writers = {name: await begun(redis, broadcast_id, name) for name in EXPECTED}
+    for name, writer in writers.items():
+        await writer.init(f"init of {name};".encode())
+        await writer.report(variant(name), NOW)
+    for writer in writers.values():
+        for number in range(7):
+            await store(writer, number)
+    return writers
+
+
+async def store(writer: Writer, number: int) -> None:
+    """The part of this number, counted from 0: six to a segment."""
+    record = part(10 + number // 6, NOW + number * 333, independent=number % 6 == 0, epoch=writer.epoch)
+    await writer.store(record, f"part {number};".encode(), NOW)
+
+
+async def at_once(asking: Awaitable[Response]) -> Response:
+    began = time.monotonic()
+    answer = await asking
+    assert time.monotonic() - began < 0.8
+    return answer
+
+
+async def held(player: AsyncClient, path: str) -> asyncio.Task[Response]:
+    """A request that is not answered yet."""
+    asking = asyncio.create_task(player.get(path))
+    await asyncio.wait([asking], timeout=0.2)
+    assert not asking.done(), asking.result().text
+    return asking
+
+
+# --- playlists ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_master_names_every_rendition(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    answer = await player.get(f"/hls/{broadcast_id}/master.m3u8")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/vnd.apple.mpegurl"
+    assert answer.headers["cache-control"] == "public, max-age=5" and answer.headers["access-control-allow-origin"] == "*"
+    found = m3u8.loads(answer.text)
+    assert [p.uri for p in found.playlists] == ["source/playlist.m3u8", "360p/playlist.m3u8"]
+    assert [media.uri for media in found.media] == ["audio/playlist.m3u8"]
+
+
+async def test_a_playlist_lists_what_can_be_fetched(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    folder = f"/hls/{broadcast_id}/source/"
+    answer = await player.get(folder + "playlist.m3u8")
+    assert answer.status_code == 200 and answer.headers["cache-control"] == "max-age=0, no-cache"
+    found = m3u8.loads(answer.text)
+    (whole,) = [segment for segment in found.segments if not segment.gap_tag and segment.uri]
+    assert (await player.get(folder + whole.init_section.uri)).text == "init of source;"
+    assert (await player.get(folder + whole.uri)).text == "".join(f"part {n};" for n in range(6))
+    assert [(await player.get(folder + p.uri)).text for p in whole.parts] == [f"part {n};" for n in range(6)]
+
+
+@pytest.mark.parametrize(("rendition", "kind"), [("source", "video/mp4"), ("audio", "audio/mp4")])
+@pytest.mark.parametrize("name", ["i1.mp4", "s10.mp4", "p1-1.mp4"])
+async def test_media_never_changes_and_says_so(
+    player: AsyncClient, live: object, broadcast_id: str, rendition: str, kind: str, name: str
+) -> None:
+    answer = await player.get(f"/hls/{broadcast_id}/{rendition}/{name}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+    assert answer.headers["cache-control"] == f"public, max-age={PART_TTL_S}, immutable"
+
+
+async def test_head_says_what_get_would(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    for path in ("master.m3u8", "source/playlist.m3u8", "source/s10.mp4", "source/s99.mp4"):
+        head, get = [await player.request(method, f"/hls/{broadcast_id}/{path}") for method in ("HEAD", "GET")]
+        assert head.content == b"" and (head.status_code, head.headers) == (get.status_code, get.headers)
+        assert int(head.headers["content-length"]) == len(get.content) > 0
+
+
+# --- blocking -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_reload_is_held_until_its_part_exists(player: AsyncClient, live: dict[str, Writer], broadcast_id: str) -> None:
+    path = f"/hls/{broadcast_id}/source/playlist.m3u8?_HLS_msn=11&_HLS_part="
+    known = await at_once(player.get(path + "0"))
+    assert known.headers["cache-control"] == f"public, max-age={6 * TARGET_S}"
+    asking = await held(player, path + "1")
+    await store(live["source"], 7)
+    answer = await at_once(asking)
+    assert answer.status_code == 200 and 'URI="p1-8.mp4"' in answer.text and 'URI="p1-9.mp4"' in answer.text
+    assert answer.headers["cache-control"] == f"public, max-age={6 * TARGET_S}"
+
+
+async def test_a_reload_of_a_segment_is_held_until_it_is_whole(
+    player: AsyncClient, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    asking = await held(player, f"/hls/{broadcast_id}/source/playlist.m3u8?_HLS_msn=11")
+    for number in range(7, 13):
+        await store(live["source"], number)
+    assert "s11.mp4" in (await at_once(asking)).text
+
+
+async def test_one_part_wakes_all_who_wait_with_the_same_text(
+    player: AsyncClient, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    path = f"/hls/{broadcast_id}/source/playlist.m3u8?_HLS_msn=11&_HLS_part=1"
+    waiting = [await held(player, path), *[asyncio.create_task(player.get(path)) for _ in range(50)]]
+    await asyncio.sleep(0.1)
+    await store(live["source"], 7)
+    answers = {(await asking).text for asking in waiting}
+    assert len(answers) == 1
+
+
+async def test_the_part_that_was_hinted_at_is_held_until_it_exists(
+    player: AsyncClient, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    folder = f"/hls/{broadcast_id}/source/"
+    assert 'EXT-X-PRELOAD-HINT:TYPE=PART,URI="p1-8.mp4"' in (await player.get(folder + "playlist.m3u8")).text
+    asking = await held(player, folder + "p1-8.mp4")
+    await store(live["source"], 7)
+    answer = await at_once(asking)
+    assert (answer.status_code, answer.text) == (200, "part 7;")
+    assert (await at_once(player.get(folder + "p1-10.mp4"))).status_code == 404
+
+
+async def test_a_hinted_part_that_a_successor_replaced_is_not_there(
+    player: AsyncClient, live: object, redis: Redis, broadcast_id: str
+) -> None:
+    asking = await held(player, f"/hls/{broadcast_id}/source/p1-8.mp4")
+    await store(await begun(redis, broadcast_id, "source", epoch=2), 7)
+    assert (await at_once(asking)).status_code == 404
+    assert (await player.get(f"/hls/{broadcast_id}/source/p2-8.mp4")).text == "part 7;"
+
+
+async def test_who_waits_too_long_is_told_to_try_again(
+    player: AsyncClient, live: object, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origin, "TARGETS_BLOCKED", 0.1)
+    for path in ("playlist.m3u8?_HLS_msn=11&_HLS_part=1", "p1-8.mp4"):
+        answer = await player.get(f"/hls/{broadcast_id}/source/{path}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["cache-control"] == "no-store, max-age=0"
+
+
+async def test_an_old_number_gets_the_list_as_it_is_now(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    answer = await at_once(player.get(f"/hls/{broadcast_id}/source/playlist.m3u8?_HLS_msn=2&_HLS_part=3"))
+    assert answer.status_code == 200 and "p1-7.mp4" in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "_HLS_msn=14",
+        "_HLS_msn=999999999",
+        "_HLS_msn=11&_HLS_part=500",
+        "_HLS_part=1",
+        "_HLS_msn=-1",
+        "_HLS_msn=",
+        "_HLS_msn=1e9",
+    ],
+)
+async def test_an_absurd_question_is_refused_at_once(player: AsyncClient, live: object, broadcast_id: str, query: str) -> None:
+    answer = await at_once(player.get(f"/hls/{broadcast_id}/source/playlist.m3u8?{query}"))
+    assert answer.status_code == 400 and answer.headers["cache-control"] == "no-store, max-age=0"
+    assert answer.text.endswith(".\n")
+
+
+# --- the start ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_answers_wait_until_there_is_picture_and_sound(
+    player: AsyncClient, redis: Redis, broadcast_id: str
+) -> None:
+    master = await held(player, f"/hls/{broadcast_id}/master.m3u8")
+    media = await held(player, f"/hls/{broadcast_id}/source/playlist.m3u8")
+    writers = {name: await begun(redis, broadcast_id, name) for name in EXPECTED}
+    for name, writer in writers.items():
+        await writer.report(variant(name), NOW)
+    assert (await at_once(master)).status_code == 200
+    await store(writers["source"], 0)
+    await asyncio.wait([media], timeout=0.1)
+    assert not media.done()
+    await store(writers["audio"], 0)
+    assert "p1-1.mp4" in (await at_once(media)).text
+
+
+async def test_a_broadcast_that_does_not_start_is_not_ready(
+    player: AsyncClient, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origin, "START_S", 0.1)
+    assert (await player.get(f"/hls/{broadcast_id}/master.m3u8")).status_code == 503
+    assert (await player.get(f"/hls/{broadcast_id}/source/playlist.m3u8")).status_code == 503
+
+
+# --- the end --------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_end_closes_the_list_and_wakes_who_waits(
+    player: AsyncClient, live: object, redis: Redis, broadcast_id: str
+) -> None:
+    folder = f"/hls/{broadcast_id}/source/"
+    reload = await held(player, folder + "playlist.m3u8?_HLS_msn=11&_HLS_part=1")
+    hinted = await held(player, folder + "p1-8.mp4")
+    await segment_cache.end_broadcast(redis, broadcast_id, EXPECTED)
+    text = (await at_once(reload)).text
+    assert text.rstrip().endswith("#EXT-X-ENDLIST") and "PRELOAD-HINT" not in text and "s11.mp4" in text
+    assert (await at_once(hinted)).status_code == 404
+    assert (await at_once(player.get(folder + "playlist.m3u8?_HLS_msn=500"))).text == text
+    assert (await player.get(folder + "s11.mp4")).text == "part 6;"
+
+
+async def test_a_broadcast_that_ended_before_it_began_is_not_there(
+    player: AsyncClient, redis: Redis, broadcast_id: str
+) -> None:
+    asking = await held(player, f"/hls/{broadcast_id}/master.m3u8")
+    await segment_cache.end_broadcast(redis, broadcast_id, EXPECTED)
+    assert (await at_once(asking)).status_code == 404
+    assert (await at_once(player.get(f"/hls/{broadcast_id}/source/playlist.m3u8"))).status_code == 404
+
+
+# --- what is not there ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_broadcast_is_not_there_and_leaves_no_trace(player: AsyncClient, app: Origin, redis: Redis) -> None:
+    unknown = random_id()
+    for path in ("master.m3u8", "source/playlist.m3u8?_HLS_msn=1", "source/s10.mp4", "source/p1-1.mp4"):
+        answer = await at_once(player.get(f"/hls/{unknown}/{path}"))
+        assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store, max-age=0")
+    assert await redis.pubsub_numsub(f"hls:{unknown}") == [(f"hls:{unknown}".encode(), 0)]
+    assert app.watches._watches == {} and app.watches._opening == {}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nosuch/playlist.m3u8",
+        "720p/playlist.m3u8",
+        "source/s9.mp4",
+        "source/s11.mp4",
+        "source/s12.mp4",
+        "source/p1-99.mp4",
+        "source/p9-1.mp4",
+        "source/i2.mp4",
+        "source/gap.mp4",
+        "source/s1-1.mp4",
+        "source/p1.mp4",
+        "source/",
+        "../",
+        "",
+    ],
+)
+async def test_what_does_not_exist_is_not_there(player: AsyncClient, live: object, broadcast_id: str, path: str) -> None:
+    answer = await at_once(player.get(f"/hls/{broadcast_id}/{path}"))
+    assert (answer.status_code, answer.headers["cache-control"]) == (404, "no-store, max-age=0")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_nothing_can_be_written(player: AsyncClient, broadcast_id: str, method: str) -> None:
+    answer = await player.request(method, f"/hls/{broadcast_id}/master.m3u8")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_without_redis_it_says_try_again(player: AsyncClient, settings: Settings, broadcast_id: str) -> None:
+    settings.SEGMENTS_REDIS_URL = "redis://127.0.0.1:1/0"
+    for path in (f"/hls/{broadcast_id}/master.m3u8", "/live/alice.m3u8", "/live/alice/state"):
+        assert (await player.get(path)).status_code == 503
+
+
+async def test_a_part_that_redis_evicted_is_not_there(
+    player: AsyncClient, live: object, redis: Redis, broadcast_id: str
+) -> None:
+    await redis.delete(f"hls:{{{broadcast_id}}}:source:part:1-3")
+    assert (await player.get(f"/hls/{broadcast_id}/source/s10.mp4")).status_code == 404
+
+
+# --- the channel's page ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def channel() -> str:
+    return f"alice_{random_id()}"
+
+
+@pytest.mark.parametrize("state", ["starting", "live", "reconnecting"])
+async def test_a_channels_address_leads_to_what_is_live(player: AsyncClient, redis: Redis, channel: str, state: str) -> None:
+    await segment_cache.show(redis, channel, {"n": 1, "state": state, "playlist": "/hls/x/master.m3u8"})
+    answer = await player.get(f"/live/{channel}.m3u8")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/hls/x/master.m3u8")
+    assert answer.headers["cache-control"] == "max-age=0, no-cache"
+
+
+@pytest.mark.parametrize("state", [None, "ended", "failed", "refused"])
+async def test_a_channel_that_is_not_live_has_no_playlist(
+    player: AsyncClient, redis: Redis, channel: str, state: str | None
+) -> None:
+    if state:
+        await segment_cache.show(redis, channel, {"n": 1, "state": state, "playlist": "/hls/x/master.m3u8"})
+    assert (await at_once(player.get(f"/live/{channel}.m3u8"))).status_code == 404
+
+
+async def test_a_state_is_held_until_it_changes(player: AsyncClient, redis: Redis, channel: str) -> None:
+    offline = await at_once(player.get(f"/live/{channel}/state"))
+    assert (offline.status_code, offline.json()) == (200, {"n": 0, "state": "offline"})
+    asking = await held(player, f"/live/{channel}/state?after=0")
+    await segment_cache.show(redis, channel, {"n": 5, "state": "starting"})
+    answer = await at_once(asking)
+    assert answer.json() == {"n": 5, "state": "starting"} and answer.headers["content-type"] == "application/json"
+    assert (await at_once(player.get(f"/live/{channel}/state?after=0"))).json()["n"] == 5
+
+
+async def test_a_state_that_does_not_change_is_told_after_a_while(
+    player: AsyncClient, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(origin, "STATE_S", 0.2)
+    assert (await player.get(f"/live/{channel}/state?after=0")).json() == {"n": 0, "state": "offline"}
+
+
+@pytest.mark.parametrize("path", ["/live/", "/live/AL.m3u8", "/live/alice", "/live/alice/", "/live/a%2fb/state", "/else"])
+async def test_no_other_address_is_known(player: AsyncClient, path: str) -> None:
+    assert (await at_once(player.get(path))).status_code == 404
