@@ -97,7 +97,7 @@ STORAGES = {
 STORE_TIMEOUT_S = 3
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}
-DATABASES["default"]["OPTIONS"] = {
+DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
     "connect_timeout": STORE_TIMEOUT_S,
     "options": f"-c statement_timeout={STORE_TIMEOUT_S}s -c lock_timeout={STORE_TIMEOUT_S}s",
     "tcp_user_timeout": STORE_TIMEOUT_S * 1000,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import httpx
 from asgiref.sync import async_to_sync
 from django.db import Error as DatabaseError
 from django.db import IntegrityError, transaction
@@ -25,10 +25,13 @@ from streams.ingest import PublishEvent
 from streams.ladder import LONGEST_LISTED_GOP_S, Profile, ladder
 from streams.models import Broadcast, Refusal
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 PART_MS = 350
 CUT_S = 60  # how long a key is refused after an administrator ended its broadcast: encoders reconnect by themselves
+REFUSED_S = 15  # after a stream that cannot be shown
 RECORD_AFTER_S = 6  # by then the source has been measured
 REFUSED = {"codec", "no_video", "no_media"}
 FAILED = {"encoder_failed", "no_encoder"}
@@ -47,9 +50,8 @@ def open(event: PublishEvent, now: dt.datetime) -> Broadcast:
     """Check the key and begin a broadcast: its encode jobs are deferred when this returns. Raises PublishRefused."""
     try:
         key = _usable_key(event, now)
-        broadcast = _begin(key, event, now)
         key.update(set__last_used_at=now)
-        return broadcast
+        return _begin(key, event, now)
     except (PyMongoError, DatabaseError, RedisError) as error:
         raise PublishRefused("unavailable") from error
 
@@ -67,7 +69,7 @@ def _usable_key(event: PublishEvent, now: dt.datetime) -> StreamKey:
 
 def _fault(key: StreamKey, now: dt.datetime) -> str | None:
     if key.refused_until and key.refused_until > now:
-        return "cut_key"
+        return key.refused_for or "cut_key"
     return {"revoked": "revoked_key", "expired": "expired_key"}.get(key.state(now))
 
 
@@ -75,7 +77,7 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
     channel = Channel.objects.filter(pk=key.channel_id, owner__is_active=True).first()
     if channel is None:
         raise PublishRefused("unknown_key")
-    profile = profile_of(key)
+    profile = Profile(**key.profile) if key.profile else None
     try:
         with transaction.atomic():
             broadcast = Broadcast.objects.create(
@@ -85,6 +87,7 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
                 key_hash=key.hash,
                 addr=event.addr,
                 ladder=ladder(profile),
+                profile=key.profile or None,
                 started_at=now,
             )
             _announce_opening(broadcast, now)
@@ -102,7 +105,7 @@ def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:
         await segment_cache.open_broadcast(redis, opening(broadcast))
         await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
 
-    _with_segments(announce)
+    with_segments(announce)
 
 
 def opening(broadcast: Broadcast) -> segment_cache.Opening:
@@ -114,14 +117,15 @@ def refuse(channel_id: int, reason: str, addr: str | None, now: dt.datetime) -> 
     Refusal.objects.update_or_create(channel_id=channel_id, defaults={"reason": reason, "addr": addr, "at": now})
 
 
-def profile_of(key: StreamKey) -> Profile | None:
-    return Profile(**key.profile) if key.profile else None
-
-
 def defer_encode(broadcast_id: str, rendition: str) -> None:
     """One waiting job per rendition: a second one is a no-op. Inside a transaction it is deferred with the commit."""
     task = app.configure_task("encode", queue="encode", queueing_lock=f"{broadcast_id}:{rendition}")
     _defer_once(task, broadcast_id=broadcast_id, rendition=rendition)
+
+
+def _defer_record(broadcast_id: str, after_s: int = 0) -> None:
+    task = app.configure_task("record", queue="jobs", lock=f"record:{broadcast_id}", schedule_in={"seconds": after_s})
+    task.defer(broadcast_id=broadcast_id)
 
 
 def wake_reconciler() -> None:
@@ -148,7 +152,7 @@ def go_live(broadcast_id: str, now: dt.datetime) -> bool:
     with transaction.atomic():
         changed = _change(broadcast_id, [Broadcast.State.PUBLISHING], state=Broadcast.State.LIVE, live_at=now)
         if changed:
-            app.configure_task("record", queue="jobs", schedule_in={"seconds": RECORD_AFTER_S}).defer(broadcast_id=broadcast_id)
+            _defer_record(broadcast_id, after_s=RECORD_AFTER_S)
     if changed:
         show(Broadcast.objects.select_related("channel").get(pk=broadcast_id), now)
     return changed
@@ -167,13 +171,22 @@ def end(broadcast_id: str, reason: str, now: dt.datetime) -> bool:
     with transaction.atomic():
         if not _change(broadcast_id, Broadcast.OPEN, state=state, ended_at=now, end_reason=reason):
             return False
-        app.configure_task("record", queue="jobs").defer(broadcast_id=broadcast_id)
+        _defer_record(broadcast_id)
     broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
-    _with_segments(lambda redis: segment_cache.end_broadcast(redis, broadcast.id, broadcast.ladder))
-    show(broadcast, now)
+    try:
+        close(broadcast)
+    except RedisError as error:
+        log.warning("broadcast %s is closed later: %s", broadcast_id, type(error).__name__)  # by the deferred job
     if reason not in ("stopped", "lost"):
-        drop_publisher(broadcast)
+        drop_publisher(broadcast.ingest_name)
     return True
+
+
+def close(broadcast: Broadcast) -> None:
+    """End the playlists and tell the page; doing it again changes nothing."""
+    assert broadcast.ended_at is not None
+    with_segments(lambda redis: segment_cache.end_broadcast(redis, broadcast.id, broadcast.ladder))
+    show(broadcast, broadcast.ended_at)
 
 
 def publisher_left(session: str, now: dt.datetime) -> bool:
@@ -185,15 +198,21 @@ def publisher_left(session: str, now: dt.datetime) -> bool:
 def cut(broadcast: Broadcast, now: dt.datetime) -> None:
     """An administrator ends a broadcast; its key is refused for a while."""
     end(broadcast.pk, "admin", now)
-    StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=now + dt.timedelta(seconds=CUT_S))
+    until = now + dt.timedelta(seconds=CUT_S)
+    StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for="cut_key")
 
 
-def drop_publisher(broadcast: Broadcast) -> None:
+def drop_publisher(ingest_name: str) -> None:
+    """If the RTMP server does not answer now, the reconciler finds the publisher later."""
+
     async def drop() -> None:
-        async with httpx.AsyncClient() as client:
-            await rtmp.drop_publisher(client, broadcast.ingest_name)
+        async with rtmp.client() as client:
+            await rtmp.drop_publisher(client, ingest_name)
 
-    async_to_sync(drop)()
+    try:
+        async_to_sync(drop)()
+    except rtmp.Unreachable as error:
+        log.warning("%s", error)
 
 
 # --- documents ------------------------------------------------------------------------------------------------------------
@@ -202,11 +221,13 @@ def drop_publisher(broadcast: Broadcast) -> None:
 def record(broadcast_id: str) -> None:
     """Write what was measured to MongoDB, and remember it with the key."""
     broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
+    if broadcast.ended_at:
+        close(broadcast)
 
     async def read(redis: Redis) -> tuple[dict[str, Any], segment_cache.Master | None]:
         return await segment_cache.measurements(redis, broadcast_id), await segment_cache.master(redis, broadcast_id)
 
-    figures, master = _with_segments(read)
+    figures, master = with_segments(read)
     source = figures.get("source", {})
     ended = broadcast.ended_at
     StreamMetadata.objects(id=broadcast_id).update_one(
@@ -220,6 +241,9 @@ def record(broadcast_id: str) -> None:
         set__renditions={v.name: _facts(v) for v in (master.variants if master and master.variants else [])},
     )
     Broadcast.objects.filter(pk=broadcast_id).update(advice=advice(figures))
+    if broadcast.ended_at and broadcast.end_reason in REFUSED:  # encoders reconnect by themselves, with the same fault
+        until = broadcast.ended_at + dt.timedelta(seconds=REFUSED_S)
+        StreamKey.objects(hash=broadcast.key_hash).update_one(set__refused_until=until, set__refused_for=broadcast.end_reason)
     if "width" in source:
         profile = {name: source[name] for name in Profile.__slots__}
         StreamKey.objects(hash=broadcast.key_hash).update_one(set__profile=profile)
@@ -255,7 +279,7 @@ def page(broadcast: Broadcast, now: dt.datetime) -> dict[str, Any]:
 
 
 def show(broadcast: Broadcast, now: dt.datetime) -> None:
-    _with_segments(lambda redis: segment_cache.show(redis, broadcast.channel.name, page(broadcast, now)))
+    with_segments(lambda redis: segment_cache.show(redis, broadcast.channel.name, page(broadcast, now)))
 
 
 # --------------------------------------------------------------------------------------------------------------------------
@@ -265,7 +289,7 @@ def _change(broadcast_id: str, before: Any, **after: Any) -> bool:
     return Broadcast.objects.filter(pk=broadcast_id, state__in=before).update(**after) == 1
 
 
-def _with_segments(call: Callable[[Redis], Awaitable[T]]) -> T:
+def with_segments(call: Callable[[Redis], Awaitable[T]]) -> T:
     async def run() -> T:
         async with segment_cache.connect() as redis:
             return await call(redis)

@@ -5,12 +5,12 @@ CLOCK_TOLERANCE_MS = 5
 SHORTEST_SEGMENT_MS = 1400
 FIRST_MSN = 10
 LATE_AUDIO_MS = 1500  # after the first video rendition; then the broadcast is without
-LATE_VIDEO_MS = 2200
+LATE_VIDEO_MS = 2200  # also for audio that is known to come
 ERA_JUMP_MS = 3000
 
 # KEYS master; ARGV ttl
 END = """
-redis.call('HSET', KEYS[1], 'ended', '1')
+if redis.call('HSETNX', KEYS[1], 'ended', '1') == 0 then return end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 for _, rendition in ipairs(cjson.decode(ARGV[2])) do
   local base = string.sub(KEYS[1], 1, -7) .. rendition
@@ -47,7 +47,8 @@ local function seal(master, channel, now)
   for name in string.gmatch(h['expected'], '[^,]+') do
     local report = h['r:' .. name]
     if not report then
-      if age < (name == 'audio' and LATE_AUDIO or LATE_VIDEO) then return end
+      local hurried = name == 'audio' and not h['audio_comes']
+      if age < (hurried and LATE_AUDIO or LATE_VIDEO) then return end
       redis.call('HSET', master, 'r:' .. name, 'absent')
     elseif report ~= 'absent' then
       listed[#listed + 1] = name
@@ -119,6 +120,7 @@ redis.call('EXPIRE', ARGV[3] .. ':timeline', ARGV[2])
 redis.call('EXPIRE', ARGV[3] .. ':init:' .. (redis.call('HGET', KEYS[1], 'init') or 0), ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
+if ARGV[10] ~= 'audio' then redis.call('HSET', KEYS[2], 'pictured_ms', ARGV[11]) end
 seal(KEYS[2], ARGV[9], tonumber(ARGV[11]))
 redis.call('PUBLISH', ARGV[9], ARGV[10] .. ' ' .. record)
 return n

@@ -36,8 +36,9 @@ class StreamKey(me.Document):
     expires_at = me.DateTimeField()
     revoked_at = me.DateTimeField()
     refused_until = me.DateTimeField()
+    refused_for = me.StringField()  # a code of streams.reasons
     last_used_at = me.DateTimeField()
-    # what its publisher last sent: {"width", "height", "fps", "gop_s", "video", "audio"}
+    # what its publisher last sent: the fields of streams.ladder.Profile
     profile = me.DictField()
 
     meta: ClassVar[dict[str, Any]] = {"collection": "stream_keys", "indexes": ["channel_id"], "auto_create_index": False}

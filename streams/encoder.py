@@ -36,6 +36,7 @@ class Outcome(Enum):
     WITHDRAWN = "the broadcast does without this rendition"
     FENCED = "somebody else has taken over, or the broadcast has ended"
     FORGOTTEN = "Redis was emptied"
+    CANCELLED = "the worker is stopping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ async def _eras(job: Job, writer: Writer, view: clock.ClockView, first_part: Cal
                 return await _withdraw(job, writer, "the source cannot be copied")
             if not encode_audio:
                 encode_audio = True
+                await writer.promise_audio()
                 continue
         if running.said(NO_SUCH_STREAM) and not fresh:
             return await _withdraw(job, writer, "there is no such track")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
 import ffmpeg
 
-from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, GOP_S, Profile, Rung
+from streams.ladder import ASSUMED_FPS, AUDIO_KBIT_S, CLOSEST_FRAMES_S, GOP_S, Profile, Rung, kept_fps
 
-HALVE_ABOVE_S = 0.030  # frames closer together than this are dropped: 60 becomes 30, 50 becomes 25
 GOP_SLACK_S = 1.0  # a publisher that drops frames, or was measured for a moment only, seems to send fewer
 
 # `nobuffer` would throw away what was read while probing (the first two seconds); `rtmp_live` does not wait for a buffer.
@@ -52,7 +50,7 @@ def transcode(binary: str, url: str, fresh: bool, rung: Rung, profile: Profile |
     video = (
         _reader(url, fresh)["v:0"]
         # not the fps filter: it moves stamps and can drop the keyframe
-        .filter("select", f"key+isnan(prev_selected_t)+gte(t-prev_selected_t,{HALVE_ABOVE_S:.3f})")
+        .filter("select", f"key+isnan(prev_selected_t)+gte(t-prev_selected_t,{CLOSEST_FRAMES_S:.3f})")
         .filter("scale", w=_side("iw", "ih", rung.size), h=_side("ih", "iw", rung.size))
         .filter("format", "yuv420p")
     )
@@ -80,9 +78,8 @@ def transcode(binary: str, url: str, fresh: bool, rung: Rung, profile: Profile |
 def _longest_gop(profile: Profile | None) -> int:
     """In frames. A listed source sets all keyframes: one of ours in between would begin a segment that it cannot begin."""
     fps = profile.fps if profile and profile.fps else ASSUMED_FPS
-    kept = fps / ceil(fps * HALVE_ABOVE_S)
     seconds = profile.gop_s + GOP_SLACK_S if profile and profile.lists_source else GOP_S
-    return round(seconds * kept)
+    return round(seconds * kept_fps(fps))
 
 
 def _side(mine: str, other: str, size: int) -> str:

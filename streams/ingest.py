@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import parse_qsl
 
 APP = "live"
+OURS = {"app", "name", "addr", "clientid", "call"}
 LONGEST_BODY = 8192
 KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 KINDS: dict[str, Literal["publish", "publish_done"]] = {"publish": "publish", "publish_done": "publish_done"}
@@ -40,7 +41,7 @@ def parse(body: bytes, boot: str) -> PublishEvent:
     """Raises BadEvent."""
     if len(body) > LONGEST_BODY:
         raise BadEvent("bad_event", "The body is too long.")
-    fields = _first_of_each(body)
+    fields, repeated = _first_of_each(body)
     kind, client_id = KINDS.get(fields.get("call", "")), fields.get("clientid", "")
     if kind is None:
         raise BadEvent("bad_event", "The call is neither publish nor publish_done.")
@@ -50,15 +51,20 @@ def parse(body: bytes, boot: str) -> PublishEvent:
         raise BadEvent("bad_event", "The client id is not a number.")
     if not KEY.fullmatch(fields.get("name", "")):
         raise BadEvent("malformed_name", "A stream key has letters, digits, - and _ only, 128 at most.")
+    if kind == "publish" and repeated & OURS:
+        raise BadEvent("malformed_name", "The key is followed by arguments that only the server may send.")
     return PublishEvent(kind, f"{boot}:{client_id}", APP, fields["name"], _address(fields.get("addr", "")))
 
 
-def _first_of_each(body: bytes) -> dict[str, str]:
+def _first_of_each(body: bytes) -> tuple[dict[str, str], set[str]]:
     """Bytes that are no text are replaced: in other fields than ours they are the publisher's own affair."""
     fields: dict[str, str] = {}
+    repeated = set()
     for name, value in parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True):
+        if name in fields:
+            repeated.add(name)
         fields.setdefault(name, value)
-    return fields
+    return fields, repeated
 
 
 def _address(text: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-import httpx
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -18,14 +18,14 @@ from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 
 from streams import broadcasts, encoder, leases, reconcile, rtmp, segment_cache
-from streams.documents import StreamKey
 from streams.encoder import Job, Outcome
-from streams.ladder import AUDIO
+from streams.ladder import AUDIO, Profile
 from streams.models import Broadcast
 from streams.worker import STALLED_S
 
 log = logging.getLogger(__name__)
 
+STEADY_S = 30  # an encoder that ran for longer and then failed has not failed in a row
 RECORD_ATTEMPTS = 12  # the last about an hour after the first
 
 P = ParamSpec("P")
@@ -53,18 +53,22 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
         epoch = await in_database(leases.claim)(broadcast_id, rendition, worker)
     except leases.LeaseHeld as error:
         return f"lease held: {error}"
-    outcome = None
+    began, outcome = time.monotonic(), Outcome.ENDED
     try:
         job = await in_database(_job)(broadcast_id, rendition, epoch)
         outcome = await _encode(job)
+    except asyncio.CancelledError:
+        outcome = Outcome.CANCELLED
+        raise
     finally:
-        await in_database(_release)(broadcast_id, rendition, epoch, outcome)
+        steady = time.monotonic() - began >= STEADY_S
+        await in_database(_release)(broadcast_id, rendition, epoch, outcome, steady)
     return outcome.value
 
 
-def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome | None) -> None:
-    failed = outcome in (None, Outcome.ENDED)
-    leases.release(broadcast_id, rendition, epoch, failed=failed, withdrawn=outcome is Outcome.WITHDRAWN)
+def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome, steady: bool) -> None:
+    failed, withdrawn = outcome is Outcome.ENDED, outcome is Outcome.WITHDRAWN
+    leases.release(broadcast_id, rendition, epoch, failed=failed, steady=steady, withdrawn=withdrawn)
     broadcasts.wake_reconciler()
 
 
@@ -80,7 +84,10 @@ async def _encode(job: Job) -> Outcome:
         renewing = asyncio.create_task(_renew(job))
         try:
             await asyncio.wait({encoding, renewing}, return_when=asyncio.FIRST_COMPLETED)
-            return encoding.result() if encoding.done() else Outcome.FENCED
+            if encoding.done():
+                return encoding.result()
+            renewing.result()
+            return Outcome.FENCED
         finally:
             for task in (encoding, renewing):
                 task.cancel()
@@ -101,13 +108,12 @@ async def _renew(job: Job) -> None:
 
 def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
-    key = StreamKey.objects(hash=broadcast.key_hash).first()
     return Job(
         opening=broadcasts.opening(broadcast),
         rendition=rendition,
         epoch=epoch,
         url=f"{settings.RTMP_URL}/{broadcast.ingest_name}",
-        profile=broadcasts.profile_of(key) if key else None,
+        profile=Profile(**broadcast.profile) if broadcast.profile else None,
         binary=settings.FFMPEG,
         preset=settings.X264_PRESET,
     )
@@ -119,15 +125,15 @@ def _go_live(broadcast_id: str) -> None:
 
 
 @app.task(name="record", queue="jobs", retry=RetryStrategy(max_attempts=RECORD_ATTEMPTS, exponential_wait=2))
-def record(broadcast_id: str) -> None:
-    broadcasts.record(broadcast_id)
+async def record(broadcast_id: str) -> None:
+    await in_database(broadcasts.record)(broadcast_id)
 
 
 @app.periodic(cron="* * * * * */2")
 @app.task(name="reconcile", queue="jobs", queueing_lock="reconcile")
 async def look_after(timestamp: int = 0) -> None:
     """Compare what should be live with the RTMP server and the leases; hooks are only hints."""
-    async with httpx.AsyncClient() as client:
+    async with rtmp.client() as client:
         streams = await rtmp.streams(client)
     await in_database(reconcile.look)(streams, timezone.now())
 

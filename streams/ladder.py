@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 SOURCE = "source"
 AUDIO = "audio"
 LONGEST_LISTED_GOP_S = 4.0  # with keyframes further apart, the source's own quality is not offered
 ASSUMED_FPS = 30.0
+CLOSEST_FRAMES_S = 0.030  # frames closer together than this are dropped
 GOP_S = 2  # between keyframes of a transcode
 
 
@@ -42,6 +44,11 @@ class Profile:
     @property
     def lists_source(self) -> bool:
         return 0 < self.gop_s <= LONGEST_LISTED_GOP_S
+
+
+def kept_fps(fps: float) -> float:
+    """What is left of a source's frame rate in a transcode: 60 becomes 30, 50 becomes 25."""
+    return fps / ceil(fps * CLOSEST_FRAMES_S)
 
 
 def fits(rung: Rung, size: int) -> bool:

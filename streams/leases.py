@@ -24,6 +24,7 @@ SUSPECT_S = 2.0  # a lapsed lease is looked at twice, so that the end of an outa
 FIRST_RETRY_S = 0.5  # doubles with every failure in a row
 LONGEST_RETRY_S = 30
 GIVE_UP_FAILURES = 5
+UNCLAIMED_S = 5  # a broadcast older than this has had all its jobs claimed once
 
 CLAIM = f"""
 INSERT INTO streams_encodelease (broadcast_id, rendition, epoch, worker, expires_at, failures, withdrawn)
@@ -46,8 +47,14 @@ WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND streams_enc
 RELEASE = """
 UPDATE streams_encodelease
 SET expires_at = clock_timestamp(), suspect_since = clock_timestamp() - interval '1 second' * %(head_start)s,
-    withdrawn = %(withdrawn)s, failures = CASE WHEN %(failed)s THEN failures + 1 ELSE 0 END
+    withdrawn = %(withdrawn)s,
+    failures = CASE WHEN %(failed)s AND %(steady)s THEN 1 WHEN %(failed)s THEN failures + 1 ELSE 0 END
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
+"""
+
+WITHDRAW = """
+UPDATE streams_encodelease SET withdrawn = true
+WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s RETURNING epoch
 """
 
 LIVE = """
@@ -67,6 +74,15 @@ WHERE id IN (SELECT l.id {LAPSED} AND l.suspect_since IS NULL)
 OVERDUE = f"""
 SELECT l.broadcast_id, l.rendition, l.failures {LAPSED} AND l.suspect_since < clock_timestamp() - interval '1 second' *
   CASE WHEN l.failures = 0 THEN %(suspect)s ELSE least(%(longest)s, %(first)s * pow(2, l.failures)) END
+"""
+
+
+# jobs that were lost before they claimed anything
+UNCLAIMED = f"""
+SELECT b.id, wanted.rendition, 0
+FROM streams_broadcast b CROSS JOIN jsonb_array_elements_text(b.ladder) AS wanted (rendition)
+WHERE b.state IN {OPEN} AND b.started_at < clock_timestamp() - interval '1 second' * %(unclaimed)s
+  AND NOT EXISTS (SELECT FROM streams_encodelease l WHERE l.broadcast_id = b.id AND l.rendition = wanted.rendition)
 """
 
 
@@ -90,18 +106,31 @@ def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -
             raise LeaseLost(f"{rendition} of {broadcast_id}")
 
 
-def release(broadcast_id: str, rendition: str, epoch: int, failed: bool = False, withdrawn: bool = False) -> None:
-    """Let a successor begin at once; a withdrawn rendition has none."""
+def release(
+    broadcast_id: str, rendition: str, epoch: int, failed: bool = False, steady: bool = False, withdrawn: bool = False
+) -> None:
+    """Let a successor begin, at once unless the job failed; one that was steady before it failed begins a new row of failures.
+
+    A withdrawn rendition has no successor.
+    """
     args: Arguments = {
         "broadcast": broadcast_id,
         "rendition": rendition,
         "epoch": epoch,
         "failed": failed,
+        "steady": steady,
         "withdrawn": withdrawn,
         "head_start": 0 if failed else SUSPECT_S,
     }
     with connection.cursor() as cursor:
         cursor.execute(RELEASE, args)
+
+
+def withdraw(broadcast_id: str, rendition: str) -> int:
+    """Give the rendition up; returns its last epoch."""
+    with connection.cursor() as cursor:
+        cursor.execute(WITHDRAW, {"broadcast": broadcast_id, "rendition": rendition})
+        return int(cursor.fetchone()[0])
 
 
 def live(broadcast_id: str) -> set[str]:
@@ -116,4 +145,6 @@ def overdue() -> list[tuple[str, str, int]]:
     with connection.cursor() as cursor:
         cursor.execute(SUSPECT)
         cursor.execute(OVERDUE, {"suspect": SUSPECT_S, "first": FIRST_RETRY_S, "longest": LONGEST_RETRY_S})
-        return cursor.fetchall()
+        lapsed = cursor.fetchall()
+        cursor.execute(UNCLAIMED, {"unclaimed": UNCLAIMED_S})
+        return lapsed + cursor.fetchall()

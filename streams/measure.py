@@ -7,29 +7,33 @@ from dataclasses import dataclass
 from streams.cache_scripts import ERA_JUMP_MS
 from streams.hls.fmp4 import Frame
 
-JUMP_SEEN_FOR_MS = 1000  # a stalled network catches up faster than this
+# Stamps that stand still for so long, and so many frames, have jumped back.
+STUCK_MS = 1000
+STUCK_FRAMES = 20
+STUCK_PROGRESS_MS = 100
 
 
 class Drift:
-    """Compares the stamps with the wall clock. Media that comes late, and then all at once, is no jump."""
+    """Compares the stamps with the wall clock. Media that is late is no jump, whether it then comes at once or slowly."""
 
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None
-        self._least_lag: int | None = None
-        self._late_since: int | None = None
+        self._since: tuple[int, int] | None = None
+        self._frames = 0
 
-    def jumped(self, pts_ms: int, now_ms: int) -> bool:
-        last_pts, last_now = self._last or (pts_ms, now_ms)
-        self._last = (pts_ms, now_ms)
-        return pts_ms - last_pts > now_ms - last_now + ERA_JUMP_MS or self._fell_back(now_ms - pts_ms, now_ms)
+    def jumped(self, stamp_ms: int, now_ms: int) -> bool:
+        last_stamp, last_now = self._last or (stamp_ms, now_ms)
+        self._last = (stamp_ms, now_ms)
+        step = stamp_ms - last_stamp
+        return step > now_ms - last_now + ERA_JUMP_MS or step < -ERA_JUMP_MS or self._stuck(stamp_ms, now_ms)
 
-    def _fell_back(self, lag_ms: int, now_ms: int) -> bool:
-        self._least_lag = lag_ms if self._least_lag is None else min(lag_ms, self._least_lag)
-        if lag_ms - self._least_lag <= ERA_JUMP_MS:
-            self._late_since = None
-            return False
-        self._late_since = now_ms if self._late_since is None else self._late_since
-        return now_ms - self._late_since >= JUMP_SEEN_FOR_MS
+    def _stuck(self, stamp_ms: int, now_ms: int) -> bool:
+        """ffmpeg writes stamps that went back as if they stood still."""
+        since_stamp, since_now = self._since or (stamp_ms, now_ms)
+        if self._since is None or stamp_ms - since_stamp > STUCK_PROGRESS_MS:
+            self._since, self._frames = (stamp_ms, now_ms), 0
+        self._frames += 1
+        return self._frames > STUCK_FRAMES and now_ms - since_now >= STUCK_MS
 
 
 @dataclass(slots=True)

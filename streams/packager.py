@@ -13,12 +13,13 @@ from streams.hls.cutter import Cut, Cutter
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.playlist import Variant
 from streams.hls.timeline import Part
-from streams.ladder import AUDIO, BY_NAME, GOP_S, LONGEST_LISTED_GOP_S, RUNGS, SOURCE, Profile
+from streams.ladder import AUDIO, BY_NAME, GOP_S, LONGEST_LISTED_GOP_S, RUNGS, SOURCE, Profile, kept_fps
 from streams.measure import Drift, Measure
 from streams.segment_cache import Writer
 
 MEASURE_EVERY_MS = 5000
 FIRST_MEASURE_MS = 4500
+AUDIO_PEAK = 192_000  # bit/s; most publishers send 128 to 160 k
 SOURCE_HEADROOM = 1.3  # a short look at a stream's bit rate, and its peak
 
 
@@ -106,13 +107,14 @@ class VideoPackager(Packager):
         await self.store(cuts, self.era, self.offset_ms)
         if not self.reported:
             self.reported = True
-            await self.report(frame)
+            await self.report()
         if self.drives_audio and self._near_boundary(pts_ms):
             await self.writer.watermark(pts_ms)
 
-    async def report(self, frame: Frame) -> None:
+    async def report(self) -> None:
         rung = BY_NAME[self.writer.rendition]
-        if not await self.writer.report(self.variant(frame, rung.kbit_s), self.now_ms()):
+        fps = kept_fps(self.profile.fps) if self.profile else 0
+        if not await self.writer.report(self.variant(rung.kbit_s, fps), self.now_ms()):
             raise Withdraw(f"{rung.name} came too late")
 
     async def _boundary(self, frame: Frame, pts_ms: int) -> int | None:
@@ -132,10 +134,8 @@ class VideoPackager(Packager):
         """A segment that reaches the target duration without a keyframe is closed there."""
         return self.boundary_ms is not None and pts_ms - self.boundary_ms >= self.longest_ms
 
-    def variant(self, frame: Frame, kbit_s: int) -> Variant:
-        init = self.init
-        fps = init.timescale / frame.duration if frame.duration else 0.0
-        return Variant(self.writer.rendition, init.codec, kbit_s * 1000, init.width, init.height, round(fps, 3))
+    def variant(self, kbit_s: int, fps: float) -> Variant:
+        return Variant(self.writer.rendition, self.init.codec, kbit_s * 1000, self.init.width, self.init.height, fps)
 
 
 class SourcePackager(VideoPackager):
@@ -169,19 +169,19 @@ class SourcePackager(VideoPackager):
             self.absent = True
             await self.writer.report(None, self.now_ms())
 
-    async def report(self, frame: Frame) -> None:
+    async def report(self) -> None:
         """A publisher that is not known yet is listed with its second keyframe, if that comes in time."""
         if self.profile is not None:
-            kbit_s, gop_ms = self.profile.kbit_s, round(self.profile.gop_s * 1000)
+            kbit_s, fps, gop_ms = self.profile.kbit_s, self.profile.fps, round(self.profile.gop_s * 1000)
         elif self.measure.gop_ms:
-            kbit_s, gop_ms = self.measure.kbit_s, self.measure.gop_ms
+            kbit_s, fps, gop_ms = self.measure.kbit_s, self.measure.fps, self.measure.gop_ms
         elif self.measure.longest_gop_ms > LONGEST_LISTED_GOP_S * 1000:
-            kbit_s, gop_ms = 0, self.measure.longest_gop_ms
+            kbit_s, fps, gop_ms = 0, 0.0, self.measure.longest_gop_ms
         else:
             self.reported = False
             return
         self.listed = gop_ms <= LONGEST_LISTED_GOP_S * 1000
-        variant = self.variant(frame, round(kbit_s * SOURCE_HEADROOM)) if self.listed else None
+        variant = self.variant(round(kbit_s * SOURCE_HEADROOM), fps) if self.listed else None
         self.listed = await self.writer.report(variant, self.now_ms(), gop_ms)
 
     def figures(self) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class AudioPackager(Packager):
     async def _report(self) -> None:
         init = self.init
         await self.writer.measured({"codec": init.codec, "sample_rate": init.sample_rate, "channels": init.channels})
-        if not await self.writer.report(Variant(AUDIO, init.codec, 128_000, channels=init.channels), self.now_ms()):
+        if not await self.writer.report(Variant(AUDIO, init.codec, AUDIO_PEAK, channels=init.channels), self.now_ms()):
             raise Withdraw("audio came too late")
 
 

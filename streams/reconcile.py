@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-from streams import broadcasts, leases
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streams import broadcasts, leases, segment_cache
 from streams.models import Broadcast
 from streams.rtmp import Stream
 
@@ -16,15 +21,59 @@ NO_PICTURE_S = 8  # sound alone, or video that no encoder understands
 NO_MEDIA_S = 20  # longer than any sensible keyframe interval
 
 
+class Shown(NamedTuple):
+    """What Redis holds of a broadcast."""
+
+    page: dict[str, Any] | None = None
+    pictured_at: dt.datetime | None = None
+
+
 def look(streams: dict[str, Stream], now: dt.datetime) -> None:
-    for broadcast in Broadcast.objects.filter(state__in=Broadcast.OPEN).select_related("channel"):
+    live = list(Broadcast.objects.filter(state__in=Broadcast.OPEN).select_related("channel"))
+    shown = _shown(live)
+    for broadcast in live:
         stream = streams.get(broadcast.ingest_name)
         _notice_publisher(broadcast, stream, now)
-        reason = verdict(broadcast, stream, now)
+        reason = verdict(broadcast, stream, now, shown[broadcast.id].pictured_at)
         if reason:
             log.info("broadcast %s: %s", broadcast.id, reason)
             broadcasts.end(broadcast.id, reason, now)
+        else:
+            _correct_page(broadcast, shown[broadcast.id].page, now)
+    _drop_strays(streams, {broadcast.ingest_name for broadcast in live})
     _replace_encoders(now)
+
+
+def _shown(live: list[Broadcast]) -> dict[str, Shown]:
+    async def read(redis: Redis) -> dict[str, Shown]:
+        return {broadcast.id: await _read(redis, broadcast) for broadcast in live}
+
+    try:
+        return broadcasts.with_segments(read)
+    except RedisError as error:
+        log.warning("segments Redis: %s", type(error).__name__)
+        return {broadcast.id: Shown(broadcasts.page(broadcast, broadcast.started_at)) for broadcast in live}
+
+
+async def _read(redis: Redis, broadcast: Broadcast) -> Shown:
+    master = await segment_cache.master(redis, broadcast.id)
+    pictured_ms = master.pictured_ms if master else None
+    at = None if pictured_ms is None else dt.datetime.fromtimestamp(pictured_ms / 1000, tz=dt.UTC)
+    return Shown(await segment_cache.shown(redis, broadcast.channel.name), at)
+
+
+def _correct_page(broadcast: Broadcast, page: dict[str, Any] | None, now: dt.datetime) -> None:
+    """Redis may have been emptied, or away when the state changed."""
+    wanted = broadcasts.page(broadcast, now)
+    if page is None or (page["id"], page["state"]) != (wanted["id"], wanted["state"]):
+        broadcasts.show(broadcast, now)
+
+
+def _drop_strays(streams: dict[str, Stream], names: set[str]) -> None:
+    """Publishers whose broadcast has ended while the RTMP server could not be told."""
+    for name, stream in streams.items():
+        if stream.publisher and name not in names:
+            broadcasts.drop_publisher(name)
 
 
 def _notice_publisher(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> None:
@@ -35,13 +84,17 @@ def _notice_publisher(broadcast: Broadcast, stream: Stream | None, now: dt.datet
         Broadcast.objects.filter(pk=broadcast.pk).update(missing_since=now)
 
 
-def verdict(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> str | None:
-    """Why this broadcast must end, if it must."""
+def verdict(
+    broadcast: Broadcast, stream: Stream | None, now: dt.datetime, pictured_at: dt.datetime | None = None
+) -> str | None:
+    """Why this broadcast must end, if it must; `pictured_at` is when its last picture came."""
     age_s = (now - broadcast.started_at).total_seconds()
     if not stream or not stream.publisher:
         missing_s = (now - broadcast.missing_since).total_seconds() if broadcast.missing_since else 0
         return "lost" if missing_s >= MISSING_S else None
-    if broadcast.state != Broadcast.State.PUBLISHING or age_s < NO_PICTURE_S:
+    if broadcast.state != Broadcast.State.PUBLISHING:
+        return "no_media" if pictured_at and (now - pictured_at).total_seconds() >= NO_MEDIA_S else None
+    if age_s < NO_PICTURE_S:
         return None
     if stream.video and stream.video != "H264":
         return "codec"
@@ -55,7 +108,19 @@ def verdict(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> st
 def _replace_encoders(now: dt.datetime) -> None:
     for broadcast_id, rendition, failures in leases.overdue():
         if failures >= leases.GIVE_UP_FAILURES:
-            log.error("%s of %s keeps failing", rendition, broadcast_id)
+            _leave_out(broadcast_id, rendition, now)
             continue
         log.warning("%s of %s has no encoder: a new one is called", rendition, broadcast_id)
         broadcasts.defer_encode(broadcast_id, rendition)
+
+
+def _leave_out(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
+    log.error("%s of %s keeps failing: the broadcast goes on without it", rendition, broadcast_id)
+    epoch = leases.withdraw(broadcast_id, rendition)
+
+    async def report(redis: Redis) -> None:
+        writer = segment_cache.Writer(redis, broadcast_id, rendition, epoch)
+        with suppress(segment_cache.Fenced, segment_cache.Forgotten):  # then nobody lists it anyway
+            await writer.report(None, int(now.timestamp() * 1000))
+
+    broadcasts.with_segments(report)

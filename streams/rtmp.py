@@ -12,6 +12,11 @@ APP = "live"
 TIMEOUT_S = 1.0
 
 
+def client() -> httpx.AsyncClient:
+    """Without TLS, whose certificates would take 50 ms to load: the server is asked on the machine's own network."""
+    return httpx.AsyncClient(verify=False)
+
+
 class Unreachable(Exception):
     """The RTMP server does not answer."""
 

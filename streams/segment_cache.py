@@ -153,6 +153,10 @@ class Writer:
         text = "absent" if variant is None else json.dumps(asdict(variant))
         return bool(await self._fenced(self._report, self.rendition, text, gop_ms, self.channel, now_ms))
 
+    async def promise_audio(self) -> None:
+        """There is audio, but it takes a moment: nobody should begin without it."""
+        await self.redis.hset(self.master, "audio_comes", "1")
+
     async def store(self, record: Part | Gap, data: bytes, now_ms: int) -> int:
         """Store a part (or a gap, without bytes) and announce it; returns its number."""
         kind = "part" if isinstance(record, Part) else "gap"
@@ -205,6 +209,7 @@ class Master:
     variants: list[Variant] | None  # None: not sealed yet
     absent: list[str]
     ended: bool
+    pictured_ms: int | None  # when the last part of a picture was stored, Unix
 
     @property
     def constants(self) -> Constants | None:
@@ -223,6 +228,7 @@ async def master(redis: Redis, broadcast_id: str) -> Master | None:
         variants=None if sealed is None else [Variant(**json.loads(reports[n])) for n in sealed.split(",") if n],
         absent=[n for n, report in reports.items() if report == "absent"],
         ended="ended" in fields,
+        pictured_ms=int(fields["pictured_ms"]) if "pictured_ms" in fields else None,
     )
 
 

@@ -22,6 +22,7 @@ from streams.models import Broadcast
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.025
+LATE_LOOK_S = 0.25
 READERS_S = 1.0  # how long the publisher waits until its encoders have connected
 ENCODER_S = 3.0  # and until any of them has started: the server gives up after 10
 
@@ -48,15 +49,10 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
 
 async def _publish(event: ingest.PublishEvent) -> Broadcast:
     broadcast = await sync_to_async(_open)(event)
-    try:
-        async with httpx.AsyncClient() as client:
-            ready = await _encoders_ready(client, broadcast)
-    except rtmp.Unreachable as error:
-        log.error("%s", error)
-        ready = False
-    if not ready:
-        await sync_to_async(_give_up)(broadcast, event)
-        raise broadcasts.PublishRefused("no_encoder")
+    async with rtmp.client() as client:
+        if not await _encoders_ready(client, broadcast):
+            await sync_to_async(_give_up)(broadcast, event)
+            raise broadcasts.PublishRefused("no_encoder")
     if not await sync_to_async(_still_open)(broadcast):
         raise broadcasts.PublishRefused("stopped")
     return broadcast
@@ -65,16 +61,25 @@ async def _publish(event: ingest.PublishEvent) -> Broadcast:
 async def _encoders_ready(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
     """Wait until every encoder reads the (still silent) stream, so that none misses its first keyframe."""
     began = time.monotonic()
-    while (waited := time.monotonic() - began) < ENCODER_S:
-        stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
-        readers = stream.readers if stream else 0
-        log.debug("%s: %d readers after %.3f s", broadcast.id, readers, waited)
-        if readers >= len(broadcast.ladder) or (readers and waited >= READERS_S):
-            return True
-        if waited >= READERS_S and await sync_to_async(_has_encoder)(broadcast):
+    while (waited := time.monotonic() - began) < READERS_S:
+        if await _readers(client, broadcast) >= len(broadcast.ladder):
             return True
         await asyncio.sleep(LOOK_S)
+    while waited < ENCODER_S:
+        if await _readers(client, broadcast) or await sync_to_async(_has_encoder)(broadcast):
+            return True
+        await asyncio.sleep(LATE_LOOK_S)
+        waited = time.monotonic() - began
     return False
+
+
+async def _readers(client: httpx.AsyncClient, broadcast: Broadcast) -> int:
+    try:
+        stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
+    except rtmp.Unreachable as error:  # it is asked again
+        log.warning("%s", error)
+        return 0
+    return stream.readers if stream else 0
 
 
 def _open(event: ingest.PublishEvent) -> Broadcast:

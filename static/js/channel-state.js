@@ -2,6 +2,7 @@
 // seconds with none.
 
 const RETRY_MS = 2000;
+const UNCHANGED_MS = 700;
 
 export async function* channelState(name, signal) {
   let n = "";
@@ -9,7 +10,9 @@ export async function* channelState(name, signal) {
     const state = await ask(name, n, signal);
     if (state === null) {
       await pause(RETRY_MS * (0.5 + Math.random()), signal);
-    } else if (state.n !== n) {
+    } else if (state.n === n) {
+      await pause(UNCHANGED_MS * (0.5 + Math.random()), signal); // the edge may still hold this answer
+    } else {
       n = state.n;
       yield state;
     }

@@ -9,6 +9,7 @@ const CONTROL_MS = 200;
 const TARGET_S = 0.75; // behind the live edge
 const FIRST_ESTIMATE = 3_000_000; // bit/s, until something has been measured
 const RETRY_MS = 1000;
+const RECOVER_AGAIN_MS = 5000; // a second fault of the media so soon after the first calls for a new start
 const ENDED_S = 0.05; // once a stream is over and no more than this is left to play, it has been seen to its end
 
 const WORDS = {
@@ -66,6 +67,7 @@ class LivePlayer extends HTMLElement {
   #state = { state: "offline" };
   #playingSince = null;
   #seeks = 0;
+  #recoveredAt = -Infinity;
 
   connectedCallback() {
     this.innerHTML = MARKUP;
@@ -73,6 +75,8 @@ class LivePlayer extends HTMLElement {
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
     this.video.addEventListener("playing", () => this.#onPlaying(), { signal });
+    this.video.addEventListener("volumechange", () => (this.#unmuteButton.hidden ||= !this.video.muted), { signal });
+    this.video.addEventListener("error", () => this.#hls ?? this.#retry(), { signal });
     this.#unmuteButton.addEventListener("click", () => this.#unmute(), { signal });
     this.#qualitySelect.addEventListener("change", () => this.#choose(), { signal });
     const timer = setInterval(() => this.#control(), CONTROL_MS);
@@ -100,7 +104,7 @@ class LivePlayer extends HTMLElement {
   }
 
   get #started() {
-    return this.#hls !== null || this.video.src !== "";
+    return this.#hls !== null || this.video.hasAttribute("src");
   }
 
   #start(playlist) {
@@ -123,7 +127,10 @@ class LivePlayer extends HTMLElement {
     this.#hls = null;
     this.#playingSince = null;
     this.#seeks = 0;
-    this.video.removeAttribute("src");
+    if (this.video.hasAttribute("src")) {
+      this.video.removeAttribute("src");
+      this.video.load(); // without it the browser goes on loading
+    }
     this.#badge.hidden = true;
     this.#quality.hidden = true;
   }
@@ -153,12 +160,18 @@ class LivePlayer extends HTMLElement {
   #onError(error) {
     if (!error.fatal) return;
     const hls = this.#hls;
-    if (error.type === Hls.ErrorTypes.MEDIA_ERROR) {
+    if (error.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - this.#recoveredAt > RECOVER_AGAIN_MS) {
+      this.#recoveredAt = performance.now();
       hls.recoverMediaError();
-    } else if (PLAYABLE.has(this.#state.state)) {
-      const { playlist } = this.#state;
-      setTimeout(() => hls === this.#hls && this.#start(playlist), RETRY_MS);
+    } else {
+      this.#retry();
     }
+  }
+
+  #retry() {
+    const { playlist, state } = this.#state;
+    const hls = this.#hls;
+    if (PLAYABLE.has(state)) setTimeout(() => hls === this.#hls && this.#start(playlist), RETRY_MS);
   }
 
   // --- quality ---------------------------------------------------------------------------------------------------------
@@ -217,7 +230,7 @@ class LivePlayer extends HTMLElement {
   }
 
   #describe(state) {
-    const name = this.getAttribute("title") || this.getAttribute("channel");
+    const name = this.getAttribute("channel");
     const known = state === "live" && this.#playingSince === null ? "starting" : state;
     return (WORDS[known] ?? WORDS.offline)(name);
   }

@@ -39,7 +39,7 @@ class Variant:
     bandwidth: int  # bits per second, peak
     width: int = 0
     height: int = 0
-    fps: float = 0
+    fps: float = 0  # 0: not known
     channels: int = 0
 
 
@@ -90,9 +90,10 @@ def master(variants: Sequence[Variant]) -> str:
         codecs, bandwidth, group = variant.codec, variant.bandwidth, ""
         if audio:
             codecs, bandwidth, group = f"{codecs},{audio.codec}", bandwidth + audio.bandwidth, f',AUDIO="{AUDIO_GROUP}"'
+        rate = f"FRAME-RATE={variant.fps:.3f}," if variant.fps else ""
         lines.append(
             f'#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS="{codecs}",RESOLUTION={variant.width}x{variant.height},'
-            f'FRAME-RATE={variant.fps:.3f},NAME="{variant.name}"{group}'
+            f'{rate}NAME="{variant.name}"{group}'
         )
         lines.append(f"{variant.name}/playlist.m3u8")
     return "\n".join(lines) + "\n"

@@ -14,7 +14,7 @@ from streams.clock import ClockView
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.timeline import Part, Segment, Timeline
 from streams.ladder import Profile
-from streams.measure import JUMP_SEEN_FOR_MS
+from streams.measure import STUCK_MS
 from streams.packager import AudioPackager, Jumped, Packager, VideoPackager, Withdraw, packager
 from tests.streams.rig import AAC, H264, KNOWN, NOW, PART_MS, RATE, begun, broadcast_id, redis, sound, video
 
@@ -358,15 +358,31 @@ async def test_stamps_that_leap_forward_are_a_jump_at_once(redis: Redis, broadca
         await pack.push(video(2400 + ERA_JUMP_MS + 100, 1)[0])
 
 
-async def test_stamps_that_fall_back_are_a_jump_after_a_second(redis: Redis, broadcast_id: str) -> None:
+async def test_stamps_that_fall_back_are_a_jump_at_once(redis: Redis, broadcast_id: str) -> None:
     wall = Wall()
     pack = await ready(redis, broadcast_id, "360p", wall)
     await push(pack, video(100_000, 60), wall)
     with pytest.raises(Jumped):
-        for number, frame in enumerate(video(0, 60)):
-            wall.ms = NOW + 102_400 + number * 40
-            await pack.push(frame)
-    assert number * 40 == pytest.approx(JUMP_SEEN_FOR_MS, abs=40)
+        await pack.push(video(0, 1)[0])
+
+
+async def test_stamps_that_stand_still_while_frames_come_are_a_jump_after_a_second(redis: Redis, broadcast_id: str) -> None:
+    wall = Wall()
+    pack = await ready(redis, broadcast_id, "360p", wall)
+    await push(pack, video(0, 60), wall)
+    with pytest.raises(Jumped):
+        for number in range(60):
+            wall.ms = NOW + 2400 + number * 40
+            await pack.push(video(2400 + number, 1)[0])
+    assert number * 40 == pytest.approx(STUCK_MS, abs=80)
+
+
+async def test_an_encoder_that_falls_behind_begins_no_era(redis: Redis, broadcast_id: str) -> None:
+    wall = Wall()
+    pack = await ready(redis, broadcast_id, "360p", wall)
+    for number, frame in enumerate(video(0, 250)):
+        wall.ms = NOW + number * 80  # half as fast as it should be
+        await pack.push(frame)
 
 
 async def test_media_that_comes_late_and_then_at_once_is_no_jump(redis: Redis, broadcast_id: str) -> None:
