@@ -90,10 +90,10 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
                 profile=key.profile or None,
                 started_at=now,
             )
-            _announce_opening(broadcast, now)
             for rendition in broadcast.ladder:
                 defer_encode(broadcast.id, rendition)
             Refusal.objects.filter(channel=channel).delete()
+            _announce_opening(broadcast, now)
     except IntegrityError as error:
         refuse(channel.pk, "already_live", event.addr, now)
         raise PublishRefused("already_live") from error

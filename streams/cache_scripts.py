@@ -25,6 +25,14 @@ end
 redis.call('PUBLISH', ARGV[3], 'end')
 """
 
+# KEYS page; ARGV page, its number, ttl, channel
+SHOW = """
+local shown = redis.call('GET', KEYS[1])
+if shown and cjson.decode(shown).n > tonumber(ARGV[2]) then return end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+redis.call('PUBLISH', ARGV[4], ARGV[1])
+"""
+
 FENCE = """
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if not epoch then return 'FORGOTTEN' end

@@ -97,12 +97,9 @@ async def end_broadcast(redis: Redis, broadcast_id: str, renditions: list[str]) 
 
 
 async def show(redis: Redis, channel: str, page: dict[str, Any]) -> None:
-    """Tell the channel's page; `page["n"]` must rise with each change."""
-    text = json.dumps(page)
-    async with redis.pipeline(transaction=True) as pipe:
-        pipe.set(f"live:{{{channel}}}", text, ex=TTL_S * 24)
-        pipe.publish(f"live:{channel}", text)
-        await pipe.execute()
+    """Tell the channel's page; `page["n"]` rises with each change, and a late word does not hide a newer one."""
+    args = [json.dumps(page), str(page["n"]), str(TTL_S * 24), f"live:{channel}"]
+    await redis.eval(cache_scripts.SHOW, 1, f"live:{{{channel}}}", *args)
 
 
 async def shown(redis: Redis, channel: str) -> dict[str, Any] | None:
