@@ -420,6 +420,13 @@ async def test_a_page_is_shown_and_announced(redis: Redis) -> None:
     assert await segment_cache.shown(redis, name) == {"n": 1, "state": "live"}
 
 
+async def test_a_late_word_does_not_hide_a_newer_page(redis: Redis) -> None:
+    name = f"alice_{random_id()}"
+    for page in ({"n": 2, "id": "second"}, {"n": 1, "id": "first"}):
+        await segment_cache.show(redis, name, page)
+    assert await segment_cache.shown(redis, name) == {"n": 2, "id": "second"}
+
+
 async def test_an_unknown_broadcast_is_nothing(redis: Redis) -> None:
     assert await segment_cache.master(redis, random_id()) is None
     assert await segment_cache.clock(redis, random_id()) is None
