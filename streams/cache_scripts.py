@@ -114,23 +114,23 @@ return string.find(',' .. sealed .. ',', ',' .. ARGV[3] .. ',', 1, true) and 1 o
 """
 )
 
-# KEYS rendition, master; ARGV epoch, ttl, base, kind, fields, part bytes, part ttl, records kept, channel, rendition, now ms
+# KEYS rendition, master; ARGV epoch, ttl, base, fields, part bytes, part ttl, records kept, channel, rendition, now ms
 STORE = (
     SEAL
     + FENCE
     + """
 local n = redis.call('HINCRBY', KEYS[1], 'n', 1)
-local record = '[' .. n .. ',"' .. ARGV[4] .. '",' .. ARGV[1] .. ',' .. ARGV[5] .. ']'
-if ARGV[4] == 'part' then redis.call('SET', ARGV[3] .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[6], 'EX', ARGV[7]) end
+local record = '[' .. n .. ',"part",' .. ARGV[1] .. ',' .. ARGV[4] .. ']'
+redis.call('SET', ARGV[3] .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[5], 'EX', ARGV[6])
 redis.call('RPUSH', ARGV[3] .. ':timeline', record)
-redis.call('LTRIM', ARGV[3] .. ':timeline', -tonumber(ARGV[8]), -1)
+redis.call('LTRIM', ARGV[3] .. ':timeline', -tonumber(ARGV[7]), -1)
 redis.call('EXPIRE', ARGV[3] .. ':timeline', ARGV[2])
 redis.call('EXPIRE', ARGV[3] .. ':init:' .. (redis.call('HGET', KEYS[1], 'init') or 0), ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
-if ARGV[10] ~= 'audio' then redis.call('HSET', KEYS[2], 'pictured_ms', ARGV[11]) end
-seal(KEYS[2], ARGV[9], tonumber(ARGV[11]))
-redis.call('PUBLISH', ARGV[9], ARGV[10] .. ' ' .. record)
+if ARGV[9] ~= 'audio' then redis.call('HSET', KEYS[2], 'pictured_ms', ARGV[10]) end
+seal(KEYS[2], ARGV[8], tonumber(ARGV[10]))
+redis.call('PUBLISH', ARGV[8], ARGV[9] .. ' ' .. record)
 return n
 """
 )

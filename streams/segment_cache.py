@@ -28,7 +28,7 @@ from redis.commands.core import AsyncScript
 from streams import cache_scripts
 from streams.cache_client import client
 from streams.hls.playlist import Constants, Variant
-from streams.hls.timeline import WINDOW_SEGMENTS, Gap, Part, Record, decode
+from streams.hls.timeline import WINDOW_SEGMENTS, Part, Record, decode
 
 WINDOW_S = WINDOW_SEGMENTS * 2
 PART_TTL_S = 3 * WINDOW_S
@@ -154,14 +154,12 @@ class Writer:
         """There is audio, but it takes a moment: nobody should begin without it."""
         await self.redis.hset(self.master, "audio_comes", "1")
 
-    async def store(self, record: Part | Gap, data: bytes, now_ms: int) -> int:
-        """Store a part (or a gap, without bytes) and announce it; returns its number."""
-        kind = "part" if isinstance(record, Part) else "gap"
+    async def store(self, part: Part, data: bytes, now_ms: int) -> int:
+        """Store a part and announce it; returns its number."""
         return await self._fenced(
             self._store,
             self.base,
-            kind,
-            record.encode(),
+            part.encode(),
             data,
             PART_TTL_S,
             TIMELINE_RECORDS,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 WINDOW_SEGMENTS = 18  # about 36 s
 PRELUDE_SEGMENTS = 7  # gap segments before the first real one: players start no sooner on a shorter list
 PRELUDE_MS = 2000
+LONGEST_GAP_MS = 3390  # no longer than the shortest target duration, when rounded
 
 
 class BadRecord(ValueError):
@@ -44,35 +45,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    number: int
-    epoch: int
-    msn: int
-    era: int
-    at_ms: int
-    duration_ms: float
-
-    def encode(self) -> str:
-        return json.dumps([self.msn, self.era, self.at_ms, round(self.duration_ms, 3)], separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True)
 class End:
     number: int
 
 
-Record = Part | Gap | End
+Record = Part | End
 
 
 def decode(text: str | bytes) -> Record:
-    """[number, "part" | "gap" | "end", epoch, [field, …]]"""
+    """[number, "part" | "end", epoch, [field, …]]"""
     try:
         number, kind, epoch, fields = json.loads(text)
         if kind == "part":
             msn, era, init, at_ms, duration_ms, independent = fields
             return Part(number, epoch, msn, era, init, at_ms, duration_ms, bool(independent))
-        if kind == "gap":
-            return Gap(number, epoch, *fields)
         if kind == "end":
             return End(number)
     except (ValueError, TypeError) as error:
@@ -122,27 +108,22 @@ class Timeline:
             self._prelude(record)
         if not self.segments or self.segments[-1].msn < record.msn:
             self._open(record)
-        if isinstance(record, Part):
-            segment = self.segments[-1]
-            segment.parts.append(record)
-            segment.duration_ms += record.duration_ms
+        segment = self.segments[-1]
+        segment.parts.append(record)
+        segment.duration_ms += record.duration_ms
 
-    def _open(self, record: Part | Gap) -> None:
+    def _open(self, record: Part) -> None:
         self._complete()
         self._fill(record)
-        segment = Segment(record.msn, record.era, record.at_ms, getattr(record, "init", None))
-        if isinstance(record, Gap):
-            segment.duration_ms = record.duration_ms
-            segment.complete = True
-        self.segments.append(segment)
+        self.segments.append(Segment(record.msn, record.era, record.at_ms, record.init))
 
-    def _fill(self, record: Part | Gap) -> None:
+    def _fill(self, record: Part) -> None:
         """Numbers that were missed, while one encoder followed another, are gaps: players count the segments of a list."""
         if not self.segments:
             return
         last = self.segments[-1]
         silent_from = last.at_ms + last.duration_ms
-        each_ms = max(0.0, record.at_ms - silent_from) / max(1, record.msn - last.msn - 1)
+        each_ms = min(max(0.0, record.at_ms - silent_from) / max(1, record.msn - last.msn - 1), LONGEST_GAP_MS)
         for msn in range(max(last.msn + 1, record.msn - WINDOW_SEGMENTS), record.msn):
             at_ms = round(silent_from + (msn - last.msn - 1) * each_ms)
             self.segments.append(Segment(msn, last.era, at_ms, None, duration_ms=each_ms, complete=True))
@@ -151,7 +132,7 @@ class Timeline:
         if self.segments:
             self.segments[-1].complete = True
 
-    def _prelude(self, record: Part | Gap) -> None:
+    def _prelude(self, record: Part) -> None:
         for back in range(PRELUDE_SEGMENTS, 0, -1):
             at_ms = record.at_ms - back * PRELUDE_MS
             self.segments.append(Segment(record.msn - back, record.era, at_ms, None, duration_ms=PRELUDE_MS, complete=True))

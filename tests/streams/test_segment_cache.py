@@ -12,7 +12,7 @@ from redis.asyncio.client import PubSub
 
 from streams import segment_cache
 from streams.cache_scripts import CLOCK_PAIRS, FIRST_MSN
-from streams.hls.timeline import End, Gap, Part, Timeline, decode
+from streams.hls.timeline import End, Part, Timeline, decode
 from streams.segment_cache import TIMELINE_RECORDS, Fenced, Forgotten, Master
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, opening, part, random_id, redis, variant
 
@@ -118,12 +118,11 @@ async def test_a_task_that_writes_all_the_time_can_be_cancelled(redis: Redis, br
 async def test_records_get_running_numbers_and_parts_their_names(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source", epoch=3)
     assert [await writer.store(part(10), bytes([n]), NOW) for n in (1, 2)] == [1, 2]
-    assert await writer.store(Gap(0, 3, 11, 0, NOW + 2000, 2000.0), b"", NOW) == 3
-    assert await writer.store(part(12), b"\4", NOW) == 4
+    assert await writer.store(part(12), b"\3", NOW) == 3
     records = await segment_cache.timeline(redis, broadcast_id, "source")
-    assert [(record.number, type(record)) for record in records] == [(1, Part), (2, Part), (3, Gap), (4, Part)]
-    assert await segment_cache.parts(redis, broadcast_id, "source", ["3-1", "3-2", "3-4"]) == b"\1\2\4"
-    assert await segment_cache.parts(redis, broadcast_id, "source", ["3-1", "3-3"]) is None
+    assert [(record.number, type(record)) for record in records] == [(1, Part), (2, Part), (3, Part)]
+    assert await segment_cache.parts(redis, broadcast_id, "source", ["3-1", "3-2", "3-3"]) == b"\1\2\3"
+    assert await segment_cache.parts(redis, broadcast_id, "source", ["3-1", "3-4"]) is None
     assert await segment_cache.parts(redis, broadcast_id, "source", []) is None
 
 

@@ -1,16 +1,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.hls.timeline import PRELUDE_SEGMENTS, WINDOW_SEGMENTS, End, Gap, Part, Timeline, decode
+from streams.hls.timeline import PRELUDE_SEGMENTS, WINDOW_SEGMENTS, End, Part, Timeline, decode
 
 
 def part(number: int, msn: int, era: int = 0, epoch: int = 1, independent: bool = False) -> Part:
     return Part(number, epoch, msn, era, init=1, at_ms=1_000_000 + number * 333, duration_ms=333.3, independent=independent)
 
 
-def stored(record: Part | Gap) -> str:
-    kind = "part" if isinstance(record, Part) else "gap"
-    return f'[{record.number},"{kind}",{record.epoch},{record.encode()}]'
+def stored(record: Part) -> str:
+    return f'[{record.number},"part",{record.epoch},{record.encode()}]'
 
 
 def broadcast(parts_per_segment: list[int], first_msn: int = 10) -> list[Part]:
@@ -26,8 +25,8 @@ def shape(timeline: Timeline) -> list[tuple[int, int, bool]]:
 
 
 def test_a_record_survives_its_text() -> None:
-    for record in (part(7, 12, independent=True), Gap(8, 1, 13, 0, 1_002_000, 2000.0)):
-        assert decode(stored(record)) == record
+    record = part(7, 12, independent=True)
+    assert decode(stored(record)) == record
     assert decode('[9,"end",0,[]]') == End(9)
 
 
@@ -48,9 +47,14 @@ def test_an_end_completes_the_last_segment_and_leaves_no_hint() -> None:
     assert timeline.ended and timeline.segments[-1].complete and timeline.hint is None
 
 
-def test_a_gap_stands_where_a_rendition_has_a_hole() -> None:
-    timeline = Timeline([*broadcast([2]), Gap(3, 2, 11, 0, 1_002_000, 2000.0), part(4, 12, epoch=2)])
+def test_a_gap_stands_where_a_rendition_missed_a_number() -> None:
+    timeline = Timeline([*broadcast([2]), part(3, 12, epoch=2)])
     assert [(s.msn, s.init) for s in timeline.segments][-3:] == [(10, 1), (11, None), (12, 1)]
+
+
+def test_no_gap_is_longer_than_the_target_duration() -> None:
+    late = Part(2, 2, 12, 0, init=2, at_ms=1_090_000, duration_ms=333.3, independent=True)
+    assert round(Timeline([part(1, 10), late]).segments[-2].duration_ms / 1000) <= 3
 
 
 def test_the_hint_is_the_name_of_the_next_part() -> None:
