@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from django.db import transaction
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -116,11 +117,15 @@ def _replace_encoders(now: dt.datetime) -> None:
 
 def _leave_out(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
     log.error("%s of %s keeps failing: the broadcast goes on without it", rendition, broadcast_id)
-    epoch = leases.withdraw(broadcast_id, rendition)
 
     async def report(redis: Redis) -> None:
         writer = segment_cache.Writer(redis, broadcast_id, rendition, epoch)
         with suppress(segment_cache.Fenced, segment_cache.Forgotten):  # then nobody lists it anyway
             await writer.report(None, int(now.timestamp() * 1000))
 
-    broadcasts.with_segments(report)
+    try:
+        with transaction.atomic():
+            epoch = leases.withdraw(broadcast_id, rendition)
+            broadcasts.with_segments(report)
+    except RedisError as error:
+        log.warning("segments Redis: %s; the next look tries again", type(error).__name__)
