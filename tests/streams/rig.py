@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from redis.asyncio import Redis
 
+from accounts.models import Channel, User
 from streams import segment_cache
 from streams.cache_client import Connection
 from streams.hls.fmp4 import Frame, Init
@@ -61,6 +62,12 @@ async def cut(redis: Redis, name: str) -> None:
     for client in await redis.client_list(_type="pubsub"):
         if client["name"] == name:
             await redis.client_kill_filter(_id=client["id"])
+
+
+def own_channel() -> Channel:
+    """What its page shows is in a Redis that the running site uses, too: so nobody else has the name."""
+    name = f"alice_{random_id()}"
+    return Channel.objects.create(owner=User.objects.create_user(f"{name}@example.org"), name=name)
 
 
 def opening(broadcast_id: str, expected: list[str] | None = None, began_ms: int = NOW) -> Opening:

@@ -23,8 +23,7 @@ from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
 from streams.segment_cache import Fenced
 from tests.broadcasts import broadcast_of
-from tests.cast import join
-from tests.streams.rig import begun, part, random_id, variant
+from tests.streams.rig import begun, own_channel, part, variant
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
 __all__ = ["rtmp_server"]
@@ -43,8 +42,7 @@ def now() -> dt.datetime:
 
 @pytest.fixture
 def channel() -> Channel:
-    """What the page shows is in a Redis that others use, too: so nobody else has the name."""
-    return join(f"alice_{random_id()}").channel
+    return own_channel()
 
 
 @pytest.fixture
