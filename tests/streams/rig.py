@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from redis.asyncio import Redis
 
 from accounts.models import Channel, User
@@ -68,6 +69,14 @@ def own_channel() -> Channel:
     """What its page shows is in a Redis that the running site uses, too: so nobody else has the name."""
     name = f"alice_{random_id()}"
     return Channel.objects.create(owner=User.objects.create_user(f"{name}@example.org"), name=name)
+
+
+@pytest.fixture
+def clean_queue(transactional_db: None) -> Iterator[None]:
+    """The job tables are not Django's to empty after a test that commits."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 def opening(broadcast_id: str, expected: list[str] | None = None, began_ms: int = NOW) -> Opening:
