@@ -1,18 +1,22 @@
 """One application for every pool; the edge decides which paths come here."""
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
 django = get_asgi_application()
 
-from streams.origin import Message, Origin, Receive, Send  # noqa: E402  needs the settings
+from streams.origin import Origin  # noqa: E402  needs the settings
 
 origin = Origin()
 
 
-async def application(scope: Message, receive: Receive, send: Send) -> None:
+async def application(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
     if scope["type"] == "http" and scope["path"].startswith(("/hls/", "/live/")):
         await origin(scope, receive, send)
     else:

@@ -233,9 +233,7 @@ def test_a_rendition_that_keeps_failing_is_left_out(broadcast: Broadcast, now: d
     assert in_redis(segment_cache.master, broadcast.id).variants == []
 
 
-def test_a_rendition_is_left_out_once_redis_hears_it(
-    broadcast: Broadcast, now: dt.datetime, settings: Settings
-) -> None:
+def test_a_rendition_is_left_out_once_redis_hears_it(broadcast: Broadcast, now: dt.datetime, settings: Settings) -> None:
     lapse(broadcast, 60, failures=leases.GIVE_UP_FAILURES)
     there, settings.SEGMENTS_REDIS_URL = settings.SEGMENTS_REDIS_URL, NOWHERE
     reconcile.look(sending(broadcast), now)

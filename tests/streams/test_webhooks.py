@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
 import pytest
@@ -37,7 +37,7 @@ CLIENT = "7"
 
 @pytest.fixture
 async def nginx() -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(transport=ASGITransport(application), base_url="http://127.0.0.1") as client:
+    async with AsyncClient(transport=ASGITransport(cast(Any, application)), base_url="http://127.0.0.1") as client:
         yield client
 
 
