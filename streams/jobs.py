@@ -26,7 +26,7 @@ from streams.worker import STALLED_S
 log = logging.getLogger(__name__)
 
 STEADY_S = 30  # an encoder that ran for longer and then failed has not failed in a row
-RECORD_ATTEMPTS = 12  # the last about an hour after the first
+RECORD_ATTEMPTS = 12  # the last some two hours after the first
 
 P = ParamSpec("P")
 T = TypeVar("T")
