@@ -17,51 +17,14 @@ from streams.encoder import Job, Outcome
 from streams.hls.fmp4 import Malformed
 from streams.hls.timeline import Part
 from streams.ladder import Profile
+from tests.streams.fake_ffmpeg import WAIT, Fake, fake
 from tests.streams.rig import KNOWN, NOW, PICTURE, TONE, begun, broadcast_id, fragments, opening, redis
 
-__all__ = ["broadcast_id", "redis"]
+__all__ = ["broadcast_id", "fake", "redis"]
 
 SOON_S = 5.0
-WAIT = "exec sleep 60"
 MPEG4 = "-f lavfi -i testsrc2=s=160x90:r=25:d=1 -c:v mpeg4"
 MP3 = "-f lavfi -i sine=r=48000:d=1 -c:a libmp3lame"
-
-
-class Fake:
-    """Writes the script and the files that it names."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.pids = folder / "pids"
-
-    def file(self, data: bytes) -> str:
-        path = self.folder / f"{len(list(self.folder.iterdir()))}.mp4"
-        path.write_bytes(data)
-        return quote(str(path))
-
-    def program(self, *lines: str) -> str:
-        path = self.folder / "ffmpeg"
-        path.write_text("\n".join(["#!/bin/sh", f"echo $$ >> {quote(str(self.pids))}", *lines, ""]))
-        path.chmod(0o755)
-        return str(path)
-
-    def started(self) -> list[int]:
-        return [int(pid) for pid in self.pids.read_text().split()] if self.pids.exists() else []
-
-    def running(self) -> list[int]:
-        return [pid for pid in self.started() if alive(pid)]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> Fake:
-    return Fake(tmp_path)
 
 
 @pytest.fixture(autouse=True)
