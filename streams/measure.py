@@ -38,7 +38,7 @@ class Drift:
 
 @dataclass(slots=True)
 class Measure:
-    """What a publisher sends, from the copied stream. Milliseconds and bytes."""
+    """What a publisher sends, from the copied stream in its order of decoding. Milliseconds and bytes."""
 
     frames: int = 0
     bytes: int = 0
@@ -48,17 +48,17 @@ class Measure:
     gop_ms: int = 0
     reordered: bool = False
 
-    def add(self, frame: Frame, pts_ms: int) -> None:
+    def add(self, frame: Frame, dts_ms: int) -> None:
         if self.first_ms is None:
-            self.first_ms = pts_ms
-        self.last_ms = max(self.last_ms, pts_ms)
+            self.first_ms = dts_ms
+        self.last_ms = dts_ms
         self.frames += 1
         self.bytes += len(frame.data)
         self.reordered = self.reordered or frame.pts != frame.dts
         if frame.key:
             if self.key_ms is not None:
-                self.gop_ms = max(self.gop_ms, pts_ms - self.key_ms)
-            self.key_ms = pts_ms
+                self.gop_ms = max(self.gop_ms, dts_ms - self.key_ms)
+            self.key_ms = dts_ms
 
     @property
     def length_ms(self) -> int:

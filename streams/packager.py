@@ -158,8 +158,7 @@ class SourcePackager(VideoPackager):
         return False
 
     async def push(self, frame: Frame) -> None:
-        pts_ms = self.ms(frame.pts)
-        self.measure.add(frame, pts_ms)
+        self.measure.add(frame, self.ms(frame.dts))
         if self.measure.length_ms - self.measured_ms >= MEASURE_EVERY_MS:
             self.measured_ms = self.measure.length_ms
             await self.writer.measured(self.figures())
