@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ladder import AUDIO, RUNGS, SOURCE, Profile, fits, ladder
+from streams.ladder import AUDIO, RUNGS, SOURCE, Profile, fits, kept_fps, ladder
 
 
 def profile(width: int = 1280, height: int = 720, gop_s: float = 2.0) -> Profile:
@@ -29,6 +29,11 @@ def test_the_lowest_rung_always_runs() -> None:
 def test_a_source_is_listed_when_its_keyframes_are_close_enough() -> None:
     listed = {gop_s: profile(gop_s=gop_s).lists_source for gop_s in (0.0, 0.04, 2.0, 4.0, 4.01, 8.3)}
     assert listed == {0.0: False, 0.04: True, 2.0: True, 4.0: True, 4.01: False, 8.3: False}
+
+
+def test_a_transcode_shows_every_second_or_third_frame_of_a_fast_source() -> None:
+    shown = {fps: kept_fps(fps) for fps in (24.0, 25.0, 30.0, 33.0, 48.0, 50.0, 60.0, 120.0)}
+    assert shown == {24.0: 24, 25.0: 25, 30.0: 30, 33.0: 33, 48.0: 24, 50.0: 25, 60.0: 30, 120.0: 30}
 
 
 @given(st.integers(1, 8000), st.integers(1, 8000))

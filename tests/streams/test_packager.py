@@ -252,11 +252,13 @@ async def test_the_first_measure_knows_a_long_group_of_pictures_that_is_still_op
     assert (await segment_cache.measurements(redis, broadcast_id))["source"]["gop_s"] > 4
 
 
-async def test_reordered_pictures_are_noticed(redis: Redis, broadcast_id: str) -> None:
+async def test_reordered_pictures_are_noticed_and_counted_all_the_same(redis: Redis, broadcast_id: str) -> None:
     pack = await ready(redis, broadcast_id, "source", Wall())
-    frames = [frame._replace(pts=frame.dts + 80 * (number % 3)) for number, frame in enumerate(video(0, 130))]
+    shift = (0, 80, -40, -40)  # I P B B, shown three frames later than decoded
+    frames = [frame._replace(pts=frame.dts + 120 + shift[number % 4]) for number, frame in enumerate(video(0, 114, every=48))]
     await push(pack, frames)
-    assert (await segment_cache.measurements(redis, broadcast_id))["source"]["b_frames"] is True
+    figures = (await segment_cache.measurements(redis, broadcast_id))["source"]
+    assert (figures["b_frames"], figures["fps"], figures["gop_s"]) == (True, 25.0, 1.92)
 
 
 # --- sound ----------------------------------------------------------------------------------------------------------------
