@@ -11,7 +11,6 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,8 @@ def measure(page: Page, env: environ.Env, options: argparse.Namespace) -> dict[s
     url = f"{env.str('RTMP_URL')}/{options.key}"
     arguments = [sys.executable, "-m", "benchmarks.source", url, "--seconds", str(options.seconds), "--size", options.size]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as source:
-        started_ms = time.time() * 1000
+        assert source.stdout
+        started_ms = int(source.stdout.readline())
         if options.level:
             page.evaluate(FORCE, options.level)
         page.wait_for_timeout((options.seconds - 2) * 1000)

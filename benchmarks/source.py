@@ -52,8 +52,9 @@ class Picture:
 
 
 def publish(url: str, seconds: float, size: tuple[int, int]) -> int:
-    """Publish in real time; returns how many frames came more than a frame late."""
+    """Publish in real time; says when it starts, returns how many frames came more than a frame late."""
     picture, late = Picture(*size), 0
+    print(int(time.time() * 1000), flush=True)
     with subprocess.Popen(command(url, *size), stdin=subprocess.PIPE) as ffmpeg:
         assert ffmpeg.stdin
         began = time.monotonic()

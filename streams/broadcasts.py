@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from accounts.models import Channel
 from streams import leases, rtmp, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
+from streams.hls.timeline import PRELUDE_MS, PRELUDE_SEGMENTS
 from streams.ingest import PublishEvent
 from streams.ladder import LONGEST_LISTED_GOP_S, Profile, ladder
 from streams.models import Broadcast, Refusal
@@ -273,6 +274,7 @@ def page(broadcast: Broadcast, now: dt.datetime) -> dict[str, Any]:
         "n": _ms(now),
         "state": Broadcast.State(broadcast.state).label,
         "id": broadcast.id,
+        "first_part_s": PRELUDE_SEGMENTS * PRELUDE_MS / 1000,  # where a new playlist's first part lies
         "playlist": f"/hls/{broadcast.id}/master.m3u8",
         "started_at": broadcast.started_at.isoformat(),
     }

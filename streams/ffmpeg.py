@@ -15,6 +15,7 @@ READER: dict[str, Any] = {
     "flags": "low_delay",
     "probesize": 1_000_000,
     "fpsprobesize": 0,
+    "tcp_nodelay": 1,
     "copyts": None,
     "rtmp_live": "live",
 }

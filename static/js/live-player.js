@@ -25,6 +25,7 @@ const PLAYABLE = new Set(["starting", "live", "reconnecting"]);
 
 const HLS_CONFIG = {
   lowLatencyMode: true,
+  autoStartLoad: false, // see #onLevels
   liveSyncDuration: 0.3, // at the start there may be no more than one part
   liveMaxLatencyDuration: 12,
   liveSyncOnStallIncrease: 0,
@@ -180,6 +181,8 @@ class LivePlayer extends HTMLElement {
     const { levels } = this.#hls;
     const affordable = levels.findLastIndex((level) => level.bitrate <= FIRST_ESTIMATE * 1.1);
     this.#hls.startLevel = Math.max(affordable, 0);
+    // hls.js would begin a whole part before the edge: on a list with a single one, that is in the gap before it
+    this.#hls.startLoad(this.#state.state === "starting" ? this.#state.first_part_s : -1);
     const names = levels.map((level) => `${Math.min(level.width, level.height)}p${level.name === "source" ? " (source)" : ""}`);
     const options = [["-1", "Auto"], ...names.map((name, index) => [String(index), name]).reverse()];
     this.#qualitySelect.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
