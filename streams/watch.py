@@ -184,6 +184,9 @@ class Watches:
             except RedisError as error:
                 log.warning("segments Redis: %s; trying again", type(error).__name__)
                 await asyncio.sleep(RETRY_S)
+            except Exception:  # what another version announced, say: a process that is deaf would look alive
+                log.exception("an announcement was not understood; listening on")
+                await asyncio.sleep(RETRY_S)
 
     async def _hear(self) -> None:
         """Each subscription is answered, and then all is read that may have been missed before."""
