@@ -100,8 +100,10 @@ def published(fps: str, gop: int, size: str, seconds: int, more: str = "") -> by
 
 def run(argv: list[str], flv: bytes) -> tuple[Init, list[Frame]]:
     """With the publisher's bytes on standard input in the place of RTMP."""
-    at = argv.index("-rtmp_live")
-    command = [a if a != URL else "pipe:0" for a in argv[:at] + argv[at + 2 :] if a != "-nostdin"]
+    for option in ("-rtmp_live", "-tcp_nodelay"):
+        at = argv.index(option)
+        argv = argv[:at] + argv[at + 2 :]
+    command = ["pipe:0" if argument == URL else argument for argument in argv if argument != "-nostdin"]
     done = subprocess.run(command, input=flv, capture_output=True, check=True)
     init, *frames = Reader().feed(done.stdout)
     assert isinstance(init, Init)
