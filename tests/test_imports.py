@@ -34,8 +34,8 @@ MAY_IMPORT = {
     "streams.models": "accounts streams.ladder streams.reasons",
     "streams.documents": "accounts streams.ladder",
     "streams.leases": "streams.models",
-    "streams.broadcasts": "accounts streams.hls streams.models streams.documents streams.ladder streams.ingest streams.segment_cache"
-    " streams.leases streams.rtmp",
+    "streams.broadcasts": "accounts streams.hls streams.models streams.documents streams.ladder streams.ingest"
+    " streams.segment_cache streams.leases streams.rtmp",
     "streams.reconcile": "streams.broadcasts streams.models streams.ladder streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.documents streams.models streams.ladder",
