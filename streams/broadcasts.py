@@ -23,7 +23,7 @@ from streams import leases, rtmp, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.hls.timeline import PRELUDE_MS, PRELUDE_SEGMENTS
 from streams.ingest import PublishEvent
-from streams.ladder import LONGEST_LISTED_GOP_S, Profile, ladder
+from streams.ladder import LONGEST_LISTED_GOP_S, PRIORITY, Profile, ladder
 from streams.models import Broadcast, Refusal
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,8 @@ def refuse(channel_id: int, reason: str, addr: str | None, now: dt.datetime) -> 
 
 def defer_encode(broadcast_id: str, rendition: str) -> None:
     """One waiting job per rendition: a second one is a no-op. Inside a transaction it is deferred with the commit."""
-    task = app.configure_task("encode", queue="encode", queueing_lock=f"{broadcast_id}:{rendition}")
+    lock, priority = f"{broadcast_id}:{rendition}", PRIORITY.get(rendition, 0)
+    task = app.configure_task("encode", queue="encode", queueing_lock=lock, priority=priority)
     _defer_once(task, broadcast_id=broadcast_id, rendition=rendition)
 
 
@@ -273,6 +274,7 @@ def page(broadcast: Broadcast, now: dt.datetime) -> dict[str, Any]:
     return {
         "n": _ms(now),
         "state": Broadcast.State(broadcast.state).label,
+        "over": not broadcast.is_open,
         "id": broadcast.id,
         "first_part_s": PRELUDE_SEGMENTS * PRELUDE_MS / 1000,  # where a new playlist's first part lies
         "playlist": f"/hls/{broadcast.id}/master.m3u8",

@@ -25,12 +25,23 @@ end
 redis.call('PUBLISH', ARGV[3], 'end')
 """
 
-# KEYS page; ARGV page, its number, ttl, channel
+# Words about one broadcast may come in any order: its end is the last of them; an older broadcast has nothing to say any more.
+# KEYS page; ARGV page, ttl, channel
 SHOW = """
-local shown = redis.call('GET', KEYS[1])
-if shown and cjson.decode(shown).n > tonumber(ARGV[2]) then return end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
-redis.call('PUBLISH', ARGV[4], ARGV[1])
+local page, text, old = cjson.decode(ARGV[1]), ARGV[1], redis.call('GET', KEYS[1])
+if old then
+  old = cjson.decode(old)
+  if old.id ~= page.id then
+    if old.n > page.n then return end
+  elseif old.state == page.state or (old.over and not page.over) then
+    return
+  elseif old.n >= page.n then
+    page.n = old.n + 1
+    text = cjson.encode(page)
+  end
+end
+redis.call('SET', KEYS[1], text, 'EX', ARGV[2])
+redis.call('PUBLISH', ARGV[3], text)
 """
 
 FENCE = """

@@ -25,6 +25,7 @@ class Rung:
 RUNGS = (Rung("360p", 360, 800), Rung("480p", 480, 1400), Rung("720p", 720, 2800))
 BY_NAME = {rung.name: rung for rung in RUNGS}
 AUDIO_KBIT_S = 128
+PRIORITY = {SOURCE: 3, AUDIO: 2, RUNGS[0].name: 1}  # where encoders are scarce; the others have 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,8 @@ async def end_broadcast(redis: Redis, broadcast_id: str, renditions: list[str]) 
 
 
 async def show(redis: Redis, channel: str, page: dict[str, Any]) -> None:
-    """Tell the channel's page; `page["n"]` rises with each change, and a late word does not hide a newer one."""
-    args = [json.dumps(page), str(page["n"]), str(TTL_S * 24), f"live:{channel}"]
+    """Tell the channel's page; `n` rises with each change, and a late word hides neither a newer broadcast nor the end."""
+    args = [json.dumps(page), str(TTL_S * 24), f"live:{channel}"]
     await redis.eval(cache_scripts.SHOW, 1, f"live:{{{channel}}}", *args)
 
 

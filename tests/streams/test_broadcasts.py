@@ -97,6 +97,7 @@ def test_a_good_key_opens_a_broadcast_with_a_job_for_each_rendition(channel: Cha
     assert broadcast.ladder == ["source", "audio", "360p", "480p", "720p"]
     assert [job.args for job in jobs()] == [{"broadcast_id": broadcast.id, "rendition": name} for name in broadcast.ladder]
     assert {job.queue_name for job in jobs()} == {"encode"}
+    assert [job.priority for job in jobs()] == [3, 2, 1, 0, 0]
     assert stored(key).last_used_at == now
 
 

@@ -419,6 +419,14 @@ async def test_a_page_is_shown_and_announced(redis: Redis) -> None:
     assert await segment_cache.shown(redis, name) == {"n": 1, "state": "live"}
 
 
+async def test_the_end_is_the_last_word_about_a_broadcast(redis: Redis) -> None:
+    name = f"alice_{random_id()}"
+    live, ended = {"id": "one", "state": "live"}, {"id": "one", "state": "ended", "over": True}
+    for page in (live | {"n": 1_795_379_471_616}, ended | {"n": 1_795_379_471_000}, live | {"n": 1_795_379_472_000}):
+        await segment_cache.show(redis, name, page)
+    assert await segment_cache.shown(redis, name) == ended | {"n": 1_795_379_471_617}
+
+
 async def test_a_late_word_does_not_hide_a_newer_page(redis: Redis) -> None:
     name = f"alice_{random_id()}"
     for page in ({"n": 2, "id": "second"}, {"n": 1, "id": "first"}):

@@ -297,7 +297,7 @@ async def test_every_change_of_a_page_reaches_who_asks_again_and_again(watches: 
     looking = asyncio.create_task(look())
     for n in range(1, 11):
         await asyncio.sleep(0.03)
-        await segment_cache.show(redis, name, {"n": n})
+        await segment_cache.show(redis, name, {"n": n, "state": f"state {n}"})
         async with asyncio.timeout(0.5):
             while len(seen) < n:
                 await asyncio.sleep(0.001)
