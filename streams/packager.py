@@ -60,7 +60,7 @@ class Packager(ABC):
         """Raises Withdraw, Jumped, and what the Writer raises."""
 
     def ms(self, ticks: int) -> int:
-        return round(ticks * 1000 / self.init.timescale)
+        return round(fmp4.ms(ticks, self.init.timescale))
 
     async def store(self, cuts: list[Cut], era: int, offset_ms: int) -> None:
         for cut in cuts:
@@ -71,7 +71,7 @@ class Packager(ABC):
                 era=era,
                 init=self.init_number,
                 at_ms=offset_ms + self.ms(cut.start),
-                duration_ms=cut.duration * 1000 / self.init.timescale,
+                duration_ms=fmp4.ms(cut.duration, self.init.timescale),
                 independent=cut.independent,
             )
             await self.writer.store(part, fmp4.part(cut.frames, self.stored + 1), self.now_ms())

@@ -28,7 +28,6 @@ class Cutter:
     def __init__(self, timescale: int, target_ms: float) -> None:
         self.target = (target_ms - ROUNDING_MS) * timescale / 1000
         self.msn: int | None = None
-        self.segment_start = 0
         self._frames: list[Frame] = []
         self._ticks = 0
 
@@ -38,7 +37,6 @@ class Cutter:
         if msn is not None and msn != self.msn:
             cuts += self.close()
             self.msn = msn
-            self.segment_start = frame.pts
         elif self._ticks + frame.duration > self.target:
             cuts += self.close()
         if self.msn is None:
