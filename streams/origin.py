@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from streams import segment_cache
 from streams.cache_client import client
 from streams.hls import playlist
-from streams.hls.playlist import BadQuery, Constants, Want
+from streams.hls.playlist import BadQuery, Constants, Directives, Want
 from streams.watch import Timeout, Watch, Watches
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def _over(watch: Watch) -> bool:
     return watch.master is None or watch.master.ended
 
 
-async def _media(watch: Watch, rendition: str, want: Want | None) -> Answer:
+async def _media(watch: Watch, rendition: str, ask: Directives) -> Answer:
     await watch.until(lambda: watch.sealed or _over(watch), START_S)
     if not watch.lists(rendition):
         return NOT_FOUND
@@ -138,11 +138,11 @@ async def _media(watch: Watch, rendition: str, want: Want | None) -> Answer:
     constants = watch.master.constants if watch.master else None
     if constants is None or rendition not in watch.timelines or not watch.timelines[rendition].started:
         return NOT_FOUND
-    if want is None:
-        return Answer(200, watch.text(rendition, constants), playlist.CONTENT_TYPE, FRESH)
-    await _blocked(watch, rendition, want, constants)
-    cache = f"public, max-age={6 * constants.target_s}"
-    return Answer(200, watch.text(rendition, constants), playlist.CONTENT_TYPE, cache)
+    cache = FRESH
+    if ask.want:
+        await _blocked(watch, rendition, ask.want, constants)
+        cache = f"public, max-age={6 * constants.target_s}"
+    return Answer(200, watch.text(rendition, constants, ask.skip), playlist.CONTENT_TYPE, cache)
 
 
 async def _blocked(watch: Watch, rendition: str, want: Want, constants: Constants) -> None:

@@ -40,7 +40,7 @@ class Watch:
         self.loaded = False
         self.used_at = time.monotonic()
         self.waiting = 0
-        self._texts: dict[str, tuple[int, bytes]] = {}
+        self._texts: dict[tuple[str, bool], tuple[int, bytes]] = {}
         self._changed = asyncio.Condition()
 
     async def reload(self) -> None:
@@ -67,7 +67,7 @@ class Watch:
             timeline = await self._timeline(rendition)
             async with self._changed:
                 self.timelines[rendition] = timeline
-                self._texts.pop(rendition, None)
+                self._texts.clear()
                 self._changed.notify_all()
         elif timeline.follows(record):
             async with self._changed:
@@ -101,14 +101,22 @@ class Watch:
         audio = [v.name for v in variants or [] if not v.width]
         return all(name in self.timelines and self.timelines[name].started for name in [rendition, *audio])
 
-    def text(self, rendition: str, constants: playlist.Constants) -> bytes:
-        """The rendered playlist, made once for all who wait for it."""
+    def text(self, rendition: str, constants: playlist.Constants, skip: bool = False) -> bytes:
+        """The rendered playlist or its delta update, made once for all who wait for it."""
         timeline = self.timelines[rendition]
-        number, text = self._texts.get(rendition, (-1, b""))
+        number, text = self._texts.get((rendition, skip), (-1, b""))
         if number != timeline.number:
-            text = playlist.media(timeline, constants).encode()
-            self._texts[rendition] = (timeline.number, text)
+            text = playlist.media(timeline, constants, self._reports(rendition), skip).encode()
+            self._texts[rendition, skip] = (timeline.number, text)
         return text
+
+    def _reports(self, rendition: str) -> list[playlist.Report]:
+        """What the other renditions have to say, as far as this process has heard."""
+        return [
+            playlist.Report(name, timeline.last_msn, timeline.last_part)
+            for name, timeline in self.timelines.items()
+            if name != rendition and timeline.started and self.lists(name)
+        ]
 
 
 class Watches:

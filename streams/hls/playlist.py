@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from streams.hls.timeline import Segment, Timeline
 
 CONTENT_TYPE = "application/vnd.apple.mpegurl"
 MAX_AHEAD = 2  # segments: RFC 8216bis 6.2.5.2
 PARTS_LISTED_TARGETS = 3  # target durations: parts further back are dropped from the list
+SKIP_TARGETS = 6  # target durations before the end that a delta update must list: RFC 8216bis 4.4.3.8
+SKIPS = ("YES", "v2")  # there are no date ranges that v2 would skip besides
 AUDIO_GROUP = "audio"
 
 
@@ -28,6 +31,15 @@ class Constants:
     @property
     def hold_back_s(self) -> float:
         return round(self.part_s * 3, 3)
+
+    @property
+    def skip_until_s(self) -> int:
+        return self.target_s * SKIP_TARGETS
+
+    @property
+    def parts_ahead(self) -> int:
+        """The Advance Part Limit (RFC 8216bis 6.2.5.2)."""
+        return ceil(3 / min(self.part_s, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +60,37 @@ class Want:
     """The segment (and part) that a blocking request waits for."""
 
     msn: int
-    part: int | None
+    part: int | None = None
 
 
-def parse_query(query: Mapping[str, str]) -> Want | None:
-    """Read `_HLS_msn` and `_HLS_part`. Raises BadQuery."""
-    msn, part = query.get("_HLS_msn"), query.get("_HLS_part")
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """What a request for a playlist asks for besides: RFC 8216bis 6.2.5."""
+
+    want: Want | None = None
+    skip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far another rendition has got."""
+
+    name: str
+    msn: int
+    part: int
+
+
+def parse_query(query: Mapping[str, str]) -> Directives:
+    """Read `_HLS_msn`, `_HLS_part` and `_HLS_skip`. Raises BadQuery."""
+    msn, part, skip = (query.get(f"_HLS_{name}") for name in ("msn", "part", "skip"))
+    if skip is not None and skip not in SKIPS:
+        raise BadQuery("_HLS_skip must be YES or v2")
     if msn is None:
         if part is not None:
             raise BadQuery("_HLS_part needs _HLS_msn")
-        return None
-    return Want(_number("_HLS_msn", msn), None if part is None else _number("_HLS_part", part))
+        return Directives(None, skip is not None)
+    want = Want(_number("_HLS_msn", msn), None if part is None else _number("_HLS_part", part))
+    return Directives(want, skip is not None)
 
 
 def _number(name: str, text: str) -> int:
@@ -68,13 +100,14 @@ def _number(name: str, text: str) -> int:
 
 
 def check_ahead(want: Want, timeline: Timeline, constants: Constants) -> None:
-    """Refuse what is too far in the future to wait for. Raises BadQuery."""
-    if timeline.ended:
+    """Refuse what is too far in the future to wait for (RFC 8216bis 6.2.5.2). Raises BadQuery."""
+    if timeline.ended or want.msn < timeline.last_msn:
         return
     if want.msn > timeline.last_msn + MAX_AHEAD:
         raise BadQuery(f"_HLS_msn is more than {MAX_AHEAD} segments ahead")
-    if want.part is not None and want.part > 3 / constants.part_s + constants.target_s / constants.part_s:
-        raise BadQuery("_HLS_part is beyond any segment")
+    listed = timeline.last_part if want.msn == timeline.last_msn else -1
+    if want.part is not None and want.part > listed + constants.parts_ahead:
+        raise BadQuery(f"_HLS_part is more than {constants.parts_ahead} parts ahead")
 
 
 def master(variants: Sequence[Variant]) -> str:
@@ -87,44 +120,77 @@ def master(variants: Sequence[Variant]) -> str:
             f'URI="{audio.name}/playlist.m3u8"'
         )
     for variant in sorted((v for v in variants if v.width), key=lambda v: -v.bandwidth):
-        codecs, bandwidth, group = variant.codec, variant.bandwidth, ""
-        if audio:
-            codecs, bandwidth, group = f"{codecs},{audio.codec}", bandwidth + audio.bandwidth, f',AUDIO="{AUDIO_GROUP}"'
-        rate = f"FRAME-RATE={variant.fps:.3f}," if variant.fps else ""
-        lines.append(
-            f'#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS="{codecs}",RESOLUTION={variant.width}x{variant.height},'
-            f'{rate}NAME="{variant.name}"{group}'
-        )
-        lines.append(f"{variant.name}/playlist.m3u8")
+        lines += _variant(variant, audio)
+    if audio:  # for those who only listen
+        lines.append(f'#EXT-X-STREAM-INF:BANDWIDTH={audio.bandwidth},CODECS="{audio.codec}",AUDIO="{AUDIO_GROUP}"')
+        lines.append(f"{audio.name}/playlist.m3u8")
     return "\n".join(lines) + "\n"
 
 
-def media(timeline: Timeline, constants: Constants) -> str:
+def _variant(variant: Variant, audio: Variant | None) -> list[str]:
+    codecs, bandwidth, group = variant.codec, variant.bandwidth, ""
+    if audio:
+        codecs, bandwidth, group = f"{codecs},{audio.codec}", bandwidth + audio.bandwidth, f',AUDIO="{AUDIO_GROUP}"'
+    rate = f"FRAME-RATE={variant.fps:.3f}," if variant.fps else ""
+    facts = f'CODECS="{codecs}",RESOLUTION={variant.width}x{variant.height},{rate}NAME="{variant.name}"{group}'
+    return [f"#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},{facts}", f"{variant.name}/playlist.m3u8"]
+
+
+def media(timeline: Timeline, constants: Constants, reports: Iterable[Report] = (), skip: bool = False) -> str:
+    """The playlist, or with `skip` its delta update where there is something to skip (RFC 8216bis 6.2.5.1)."""
     first = timeline.segments[0]
+    skipped = _skippable(timeline, constants) if skip else 0
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:9",
         f"#EXT-X-TARGETDURATION:{constants.target_s}",
-        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={constants.hold_back_s:g}",
+        "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,"
+        f"CAN-SKIP-UNTIL={constants.skip_until_s},PART-HOLD-BACK={constants.hold_back_s:g}",
         f"#EXT-X-PART-INF:PART-TARGET={constants.part_s:g}",
         f"#EXT-X-MEDIA-SEQUENCE:{first.msn}",
         f"#EXT-X-DISCONTINUITY-SEQUENCE:{first.era}",
     ]
+    if skipped:
+        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
+    for segment in list(_segments(timeline, constants))[skipped:]:
+        lines += segment
+    if timeline.ended:
+        lines.append("#EXT-X-ENDLIST")
+        return "\n".join(lines) + "\n"
+    lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p{timeline.hint}.mp4"')
+    lines += [_report(report) for report in reports]
+    return "\n".join(lines) + "\n"
+
+
+def _report(report: Report) -> str:
+    return f'#EXT-X-RENDITION-REPORT:URI="../{report.name}/playlist.m3u8",LAST-MSN={report.msn},LAST-PART={report.part}'
+
+
+def _skippable(timeline: Timeline, constants: Constants) -> int:
+    """How many segments end before the skip boundary; a stream that is over is given whole."""
+    if timeline.ended:
+        return 0
+    listed_ms = 0.0
+    for index in range(len(timeline.segments) - 1, -1, -1):
+        if listed_ms >= constants.skip_until_s * 1000:
+            return index + 1
+        listed_ms += timeline.segments[index].duration_ms
+    return 0
+
+
+def _segments(timeline: Timeline, constants: Constants) -> Iterable[list[str]]:
+    """The lines of each segment, with the tags that stand before it."""
     parts_from = _parts_from(timeline, constants)
-    era, init = first.era, None
+    era, init = timeline.segments[0].era, None
     for segment in timeline.segments:
+        lines = []
         if segment.era != era:
             era, init = segment.era, None
             lines.append("#EXT-X-DISCONTINUITY")
         if segment.init is not None and segment.init != init:
             init = segment.init
             lines.append(f'#EXT-X-MAP:URI="i{init}.mp4"')
-        lines += _segment(segment, with_parts=segment.msn >= parts_from, constants=constants)
-    if timeline.ended:
-        lines.append("#EXT-X-ENDLIST")
-    elif timeline.hint:
-        lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="p{timeline.hint}.mp4"')
-    return "\n".join(lines) + "\n"
+        yield lines + _segment(segment, segment.msn >= parts_from, constants)
 
 
 def _parts_from(timeline: Timeline, constants: Constants) -> int:

@@ -145,6 +145,11 @@ class Timeline:
     def last_msn(self) -> int:
         return self.segments[-1].msn if self.segments else -1
 
+    @property
+    def last_part(self) -> int:
+        """The number of the last part in the last segment; -1 while that has none."""
+        return len(self.segments[-1].parts) - 1 if self.segments else -1
+
     def holds(self, msn: int, part: int | None) -> bool:
         """Whether the playlist already lists this segment, or this part of it or what comes after it (RFC 8216bis 6.2.5.2)."""
         if self.ended or self.last_msn > msn:

@@ -84,7 +84,7 @@ async def test_the_master_names_every_rendition(player: AsyncClient, live: objec
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/vnd.apple.mpegurl"
     assert answer.headers["cache-control"] == "public, max-age=5" and answer.headers["access-control-allow-origin"] == "*"
     found = m3u8.loads(answer.text)
-    assert [p.uri for p in found.playlists] == ["source/playlist.m3u8", "360p/playlist.m3u8"]
+    assert [p.uri for p in found.playlists] == ["source/playlist.m3u8", "360p/playlist.m3u8", "audio/playlist.m3u8"]
     assert [media.uri for media in found.media] == ["audio/playlist.m3u8"]
 
 
@@ -195,12 +195,34 @@ async def test_an_old_number_gets_the_list_as_it_is_now(player: AsyncClient, liv
         "_HLS_part=1",
         "_HLS_msn=-1",
         "_HLS_msn=1e9",
+        "_HLS_skip=maybe",
     ],
 )
 async def test_an_absurd_question_is_refused_at_once(player: AsyncClient, live: object, broadcast_id: str, query: str) -> None:
     answer = await at_once(player.get(f"/hls/{broadcast_id}/source/playlist.m3u8?{query}"))
     assert answer.status_code == 400 and answer.headers["cache-control"] == "no-store, max-age=0"
     assert answer.text.endswith(".\n")
+
+
+async def test_a_delta_update_leaves_out_what_lies_far_back(
+    player: AsyncClient, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    for number in range(7, 31):
+        await store(live["source"], number)
+    path = f"/hls/{broadcast_id}/source/playlist.m3u8?_HLS_msn=15&_HLS_part=0"
+    whole, delta = await player.get(path), await player.get(path + "&_HLS_skip=YES")
+    assert "#EXT-X-SKIP:SKIPPED-SEGMENTS=3\n" in delta.text and "EXT-X-SKIP" not in whole.text
+    assert delta.text.endswith(whole.text[whole.text.index("#EXT-X-PART:") :])
+
+
+async def test_each_playlist_reports_how_far_the_others_have_got(
+    player: AsyncClient, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    await store(live["audio"], 7)
+    await store(live["source"], 7)
+    text = (await player.get(f"/hls/{broadcast_id}/source/playlist.m3u8?_HLS_msn=11&_HLS_part=1")).text
+    reports = {r.uri: (r.last_msn, r.last_part) for r in m3u8.loads(text).rendition_reports}
+    assert reports == {"../360p/playlist.m3u8": (11, 0), "../audio/playlist.m3u8": (11, 1)}
 
 
 # --- the start ------------------------------------------------------------------------------------------------------------

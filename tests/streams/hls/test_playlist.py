@@ -4,7 +4,7 @@ import m3u8
 import pytest
 
 from streams.hls import playlist
-from streams.hls.playlist import BadQuery, Constants, Variant, Want
+from streams.hls.playlist import BadQuery, Constants, Directives, Report, Variant, Want
 from streams.hls.timeline import End, Part, Timeline
 
 CONSTANTS = Constants(target_s=3, part_s=0.35)
@@ -27,6 +27,7 @@ def test_a_media_playlist_reads_as_what_was_written() -> None:
     assert parsed.part_inf.part_target == 0.35
     assert parsed.server_control.can_block_reload == "YES"
     assert parsed.server_control.part_hold_back == 1.05
+    assert parsed.server_control.can_skip_until == 18
     assert parsed.media_sequence == 3  # seven gap segments stand before the first
     whole, gaps = parsed.segments[-2], parsed.segments[:-2]
     assert [s.gap_tag for s in gaps] == [True] * 7
@@ -78,7 +79,8 @@ def test_the_master_names_each_variant_with_its_audio() -> None:
     video = Variant("720p", "avc1.64001f", 2_800_000, 1280, 720, 30.0)
     small = Variant("360p", "avc1.64001e", 800_000, 640, 360, 30.0)
     parsed = m3u8.loads(playlist.master([small, video, Variant("audio", "mp4a.40.2", 128_000, channels=2)]))
-    assert [p.uri for p in parsed.playlists] == ["720p/playlist.m3u8", "360p/playlist.m3u8"]
+    assert [p.uri for p in parsed.playlists] == ["720p/playlist.m3u8", "360p/playlist.m3u8", "audio/playlist.m3u8"]
+    assert parsed.playlists[2].stream_info.codecs == "mp4a.40.2"
     assert parsed.playlists[0].stream_info.codecs == "avc1.64001f,mp4a.40.2"
     assert parsed.playlists[0].stream_info.bandwidth == 2_928_000
     assert parsed.media[0].uri == "audio/playlist.m3u8"
@@ -107,14 +109,98 @@ def test_a_directive_that_no_player_sends_is_refused(query: dict[str, str]) -> N
 
 
 def test_directives_are_read() -> None:
-    assert playlist.parse_query({}) is None
-    assert playlist.parse_query({"_HLS_msn": "12"}) == Want(12, None)
-    assert playlist.parse_query({"_HLS_msn": "12", "_HLS_part": "3", "other": "x"}) == Want(12, 3)
+    assert playlist.parse_query({}) == Directives()
+    assert playlist.parse_query({"_HLS_msn": "12"}) == Directives(Want(12))
+    assert playlist.parse_query({"_HLS_msn": "12", "_HLS_part": "3", "other": "x"}) == Directives(Want(12, 3))
+    assert playlist.parse_query({"_HLS_msn": "12", "_HLS_skip": "YES"}) == Directives(Want(12), skip=True)
+    assert playlist.parse_query({"_HLS_skip": "v2"}) == Directives(skip=True)
 
 
-def test_waiting_for_the_far_future_is_refused() -> None:
-    timeline = Timeline(parts(2, 10))
-    playlist.check_ahead(Want(12, 0), timeline, CONSTANTS)
-    for want in (Want(13, None), Want(999_999_999, 0), Want(10, 500)):
-        with pytest.raises(BadQuery):
-            playlist.check_ahead(want, timeline, CONSTANTS)
+@pytest.mark.parametrize("want", [Want(13), Want(999_999_999, 0), Want(10, 11), Want(11, 9), Want(12, 9)])
+def test_waiting_for_the_far_future_is_refused(want: Want) -> None:
+    with pytest.raises(BadQuery):
+        playlist.check_ahead(want, Timeline(parts(2, 10)), CONSTANTS)
+
+
+@pytest.mark.parametrize("want", [Want(12), Want(12, 8), Want(11, 8), Want(10, 10), Want(9, 500)])
+def test_waiting_for_the_near_future_is_not(want: Want) -> None:
+    playlist.check_ahead(want, Timeline(parts(2, 10)), CONSTANTS)
+
+
+@pytest.mark.parametrize(("part_s", "limit"), [(0.22, 14), (0.35, 9), (1.0, 3), (2.0, 3)])
+def test_the_advance_part_limit_is_three_seconds_of_parts(part_s: float, limit: int) -> None:
+    assert Constants(target_s=3, part_s=part_s).parts_ahead == limit
+
+
+# --- delta updates, reports -----------------------------------------------------------------------------------------------
+
+
+def long(segments: int) -> Timeline:
+    """Two seconds each, and two parts of one that is open."""
+    whole = [record for i in range(segments) for record in parts(6, 10 + i, start=1 + 6 * i)]
+    return Timeline([*whole, *parts(2, 10 + segments, start=1 + 6 * segments)])
+
+
+def merged(before: str, delta: str) -> list[str]:
+    """What a player makes of a playlist that it has and a later delta update of it."""
+    known = by_number(before)
+    head, _, tail = delta.partition("#EXT-X-SKIP:SKIPPED-SEGMENTS=")
+    count, _, rest = tail.partition("\n")
+    first = int(head.partition("#EXT-X-MEDIA-SEQUENCE:")[2].splitlines()[0])
+    return head.splitlines() + [line for msn in range(first, first + int(count)) for line in known[msn]] + rest.splitlines()
+
+
+def by_number(text: str) -> dict[int, list[str]]:
+    """The lines of each whole segment, without its parts."""
+    head, _, rest = text.partition("#EXT-X-DISCONTINUITY-SEQUENCE:0\n")
+    msn = int(head.partition("#EXT-X-MEDIA-SEQUENCE:")[2].splitlines()[0])
+    segments: dict[int, list[str]] = {msn: []}
+    for line in rest.splitlines():
+        if not line.startswith("#EXT-X-PART:"):
+            segments[msn].append(line)
+        if not line.startswith("#"):
+            msn += 1
+            segments[msn] = []
+    return segments
+
+
+def test_a_delta_update_merged_with_the_playlist_before_is_the_whole_playlist() -> None:
+    before, now = playlist.media(long(14), CONSTANTS), long(16)
+    delta = playlist.media(now, CONSTANTS, skip=True)
+    assert merged(before, delta) == playlist.media(now, CONSTANTS).splitlines()
+    assert len(delta) < len(playlist.media(now, CONSTANTS))
+
+
+def test_a_delta_update_lists_all_that_lies_within_the_skip_boundary() -> None:
+    delta = m3u8.loads(playlist.media(long(16), CONSTANTS, skip=True))
+    assert 18 <= sum(segment.duration for segment in delta.segments if segment.uri) < 18 + 2
+    assert delta.skip.skipped_segments == 18 - len([s for s in delta.segments if s.uri]) - 1
+
+
+def test_where_nothing_lies_before_the_skip_boundary_the_playlist_is_whole() -> None:
+    # the gaps before the first segment can be skipped, too
+    assert "EXT-X-SKIP" not in playlist.media(long(2), CONSTANTS, skip=True)
+    assert "SKIPPED-SEGMENTS=1\n" in playlist.media(long(3), CONSTANTS, skip=True)
+
+
+def test_a_stream_that_is_over_is_not_skipped_through() -> None:
+    timeline = long(16)
+    timeline.apply(End(timeline.number + 1))
+    assert "EXT-X-SKIP" not in playlist.media(timeline, CONSTANTS, skip=True)
+
+
+def test_a_delta_update_names_no_init_section_that_was_named_in_what_it_skips() -> None:
+    assert "#EXT-X-MAP" not in playlist.media(long(16), CONSTANTS, skip=True)
+
+
+def test_other_renditions_are_reported() -> None:
+    reports = [Report("480p", 11, 3), Report("audio", 12, 0)]
+    found = m3u8.loads(playlist.media(long(3), CONSTANTS, reports)).rendition_reports
+    assert [(r.uri, r.last_msn, r.last_part) for r in found] == [
+        ("../480p/playlist.m3u8", 11, 3),
+        ("../audio/playlist.m3u8", 12, 0),
+    ]
+
+
+def test_a_stream_that_is_over_has_nothing_to_report() -> None:
+    assert "RENDITION-REPORT" not in playlist.media(Timeline([*parts(6, 10), End(7)]), CONSTANTS, [Report("480p", 11, 3)])
