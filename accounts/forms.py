@@ -49,10 +49,10 @@ class ChannelForm(forms.Form):
     channel = ChannelNameField()
 
 
-class TitleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class StreamForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     class Meta:
         model = Channel
-        fields = ["title"]
+        fields = ["title", "latency"]
 
 
 class StreamerForm(forms.Form):

@@ -56,6 +56,13 @@ class User(AbstractUser):
 
 
 class Channel(models.Model):
+    class Latency(models.TextChoices):
+        """How far behind the publisher viewers are: the less, the better their connections must be."""
+
+        LOW = "low", "Low: about 1.5 seconds"
+        ULTRA = "ultra", "Ultra low: about 1.2 seconds, for good connections"
+        STEADY = "steady", "Steady: about 3.5 seconds, for poor connections"
+
     owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel")
     name = models.CharField(
         max_length=30,
@@ -64,6 +71,7 @@ class Channel(models.Model):
         error_messages={"unique": "This name is taken. Choose another one."},
     )
     title = models.CharField(max_length=140, blank=True)
+    latency = models.CharField(max_length=8, choices=Latency, default=Latency.LOW)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

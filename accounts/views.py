@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts.forms import ChannelForm, ChannelSignupForm, StreamerForm, TitleForm
+from accounts.forms import ChannelForm, ChannelSignupForm, StreamerForm, StreamForm
 from accounts.models import Channel, Follow, User
 from accounts.requests import SignedInRequest
 
@@ -54,13 +54,15 @@ def channel(request: SignedInRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def title(request: SignedInRequest) -> HttpResponse:
-    form = TitleForm(request.POST, instance=get_object_or_404(Channel, owner=request.user))
+def stream(request: SignedInRequest) -> HttpResponse:
+    """Changes what a stream is called and how far behind it is watched."""
+    form = StreamForm(request.POST, instance=get_object_or_404(Channel, owner=request.user))
     if form.is_valid():
         form.save()
-        messages.success(request, "The title is changed.")
+        later = " The new delay counts from your next stream on." if "latency" in form.changed_data else ""
+        messages.success(request, f"Saved.{later}")
     else:
-        messages.error(request, f"The title stays as it was: {form.errors['title'][0]}")
+        messages.error(request, f"Nothing is changed: {next(iter(form.errors.values()))[0]}")
     return redirect("dashboard")
 
 

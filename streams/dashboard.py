@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from pymongo.errors import PyMongoError
 
-from accounts.forms import TitleForm
+from accounts.forms import StreamForm
 from accounts.models import Channel
 from accounts.requests import SignedInRequest
 from streams.documents import StreamKey
@@ -164,7 +164,7 @@ def render_keys(
         "live": state,
         "keys": rows(channel, state.broadcast, now),
         "key_form": form or KeyForm(),
-        "title_form": TitleForm(instance=channel),
+        "stream_form": StreamForm(instance=channel),
         "fresh": fresh,
         "failed": failed,
         "rtmp_url": settings.RTMP_PUBLIC_URL,

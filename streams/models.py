@@ -34,6 +34,7 @@ class Broadcast(models.Model):
     key_hash = models.CharField(max_length=64)
     addr = models.GenericIPAddressField(null=True)
     ladder = models.JSONField(help_text="Names of the renditions that are encoded.")
+    part_ms = models.PositiveSmallIntegerField(default=350, help_text="The longest part of its playlists.")
     profile = models.JSONField(null=True, help_text="What its publisher was known to send when it began.")
     end_reason = models.CharField(max_length=20, blank=True, choices=[(k, v.short) for k, v in REASONS.items()])
     advice = models.JSONField(default=list, help_text="Codes of what the streamer should know.")

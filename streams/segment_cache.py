@@ -33,7 +33,7 @@ from streams.hls.timeline import WINDOW_SEGMENTS, Part, Record, decode
 WINDOW_S = WINDOW_SEGMENTS * 2
 PART_TTL_S = 3 * WINDOW_S
 TTL_S = 3600
-TIMELINE_RECORDS = 400  # more than a window of the shortest parts
+TIMELINE_RECORDS = 600  # more than a window of the shortest parts
 
 
 class Fenced(Exception):

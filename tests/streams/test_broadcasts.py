@@ -118,6 +118,15 @@ def test_an_opened_broadcast_is_known_to_the_cache_and_shown(channel: Channel, k
     assert shown["playlist"] == f"/hls/{broadcast.id}/master.m3u8"
 
 
+@pytest.mark.parametrize(("latency", "part_s"), [("ultra", 0.22), ("low", 0.35), ("steady", 1.0)])
+def test_the_channel_says_how_long_parts_are(channel: Channel, key: str, now: dt.datetime, latency: str, part_s: float) -> None:
+    Channel.objects.update(latency=latency)
+    broadcast = broadcasts.open(event(key), now)
+    Channel.objects.update(latency="low")  # too late for this broadcast
+    broadcast.refresh_from_db()
+    assert broadcasts.opening(broadcast).part_ms == in_redis(segment_cache.master, broadcast.id).part_s * 1000 == part_s * 1000
+
+
 def test_a_known_publisher_gets_a_ladder_of_its_size(key: str, now: dt.datetime) -> None:
     profile = {"width": 854, "height": 480, "fps": 30.0, "gop_s": 2.0, "kbit_s": 1500}
     stored(key).update(set__profile=profile)

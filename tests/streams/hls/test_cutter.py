@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,19 @@ def test_a_part_starts_at_its_earliest_frame_even_when_frames_are_reordered() ->
     cutter.push(Frame(dts=0, pts=67, duration=33, key=True, data=b""), 10)
     cutter.push(Frame(dts=33, pts=33, duration=33, key=False, data=b""), None)
     assert cutter.close()[0].start == 33
+
+
+@pytest.mark.parametrize("part_ms", [220, 350, 1000])
+@pytest.mark.parametrize("fps", [24, 25, 29.97, 30, 50, 60, 48000 / 1024, 44100 / 1024])
+def test_parts_of_every_usual_rate_are_85_percent_of_the_target_or_more_save_a_segments_last(fps: float, part_ms: int) -> None:
+    stamps = [round(n * 1000 / fps) for n in range(round(fps * 10) + 1)]  # RTMP's, in whole milliseconds
+    cutter, cuts = Cutter(TIMESCALE, part_ms), []
+    for number, (pts, after) in enumerate(zip(stamps, stamps[1:], strict=False)):
+        begins = number % round(fps * 2) == 0
+        cuts += cutter.push(frame(pts, after - pts, begins), 10 + number // round(fps * 2) if begins else None)
+    inner = [one for one, after in zip(cuts, cuts[1:], strict=False) if one.msn == after.msn]
+    assert len(inner) >= 5
+    assert all(0.85 * part_ms <= one.duration <= part_ms for one in inner)
 
 
 durations = st.lists(st.integers(1, 340), min_size=1, max_size=80)
