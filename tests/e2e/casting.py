@@ -25,10 +25,10 @@ def serve() -> None:
         print(json.dumps(ORDERS[order.pop("order")](**order)), flush=True)
 
 
-def join(name: str, is_staff: bool) -> str:
+def join(name: str, is_staff: bool, latency: str) -> str:
     """An account with a channel; answers with the cookie of its session."""
     user = User.objects.create_user(f"{name}@example.org", is_staff=is_staff, is_superuser=is_staff)
-    Channel.objects.create(owner=user, name=name)
+    Channel.objects.create(owner=user, name=name, latency=latency)
     client = Client()
     client.force_login(user)
     return client.cookies["sessionid"].value

@@ -6,10 +6,22 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
 import m3u8
+
+from tests.deltas import media_sequence
+from tests.e2e.streamer import Streamer
+
+
+@dataclass(frozen=True)
+class Part:
+    url: str
+    duration: float
+    independent: bool
 
 
 @dataclass
@@ -18,74 +30,128 @@ class Listed:
 
     msn: int
     date: dt.datetime
-    parts: list[str] = field(default_factory=list)  # addresses
-    uri: str | None = None  # once it is complete
-    init: str = ""
+    init: str
+    parts: list[Part] = field(default_factory=list)
+    url: str | None = None  # once it is complete
+    duration: float = 0
 
 
 @dataclass
 class Media:
+    """A media playlist."""
+
     url: str
     text: str
-    target_s: int
-    segments: list[Listed]
-    hint: str | None
+    headers: httpx.Headers
+
+    @cached_property
+    def parsed(self) -> Any:
+        return m3u8.loads(self.text, uri=self.url)
+
+    @cached_property
+    def segments(self) -> list[Listed]:
+        return list(segments(self.url, self.text))
+
+    @property
+    def hint(self) -> str | None:
+        return urljoin(self.url, self.parsed.preload_hint.uri) if self.parsed.preload_hint else None
 
     @property
     def next_part(self) -> tuple[int, int]:
         """What a player asks for next: media sequence number and part."""
         last = self.segments[-1]
-        return (last.msn + 1, 0) if last.uri else (last.msn, len(last.parts))
+        return (last.msn + 1, 0) if last.url else (last.msn, len(last.parts))
 
     @property
     def complete(self) -> list[Listed]:
-        return [segment for segment in self.segments if segment.uri]
+        return [segment for segment in self.segments if segment.url]
+
+    @property
+    def parts(self) -> list[Part]:
+        return [part for segment in self.segments for part in segment.parts]
 
     @property
     def ended(self) -> bool:
         return "#EXT-X-ENDLIST" in self.text
 
+    def tag(self, name: str) -> str:
+        """The only line of this tag."""
+        [line] = [line for line in self.text.splitlines() if line.startswith(f"#{name}:")]
+        return line
+
     def __contains__(self, wanted: tuple[int, int]) -> bool:
         msn, part = wanted
-        return any(s.msn > msn or (s.msn == msn and (s.uri or len(s.parts) > part)) for s in self.segments)
+        return any(s.msn > msn or (s.msn == msn and (s.url or len(s.parts) > part)) for s in self.segments)
 
 
-def fetch(client: httpx.Client, url: str, **query: int) -> Media:
-    answer = client.get(url, params={f"_HLS_{name}": value for name, value in query.items()})
-    answer.raise_for_status()
-    return parse(url, answer.text)
+def fetch(client: httpx.Client, url: str, **directives: int | str) -> Media:
+    """With `msn`, `part`, `skip`."""
+    answer = client.get(url, params={f"_HLS_{name}": value for name, value in directives.items()})
+    return Media(url, answer.raise_for_status().text, answer.headers)
 
 
-def parse(url: str, text: str) -> Media:
+class Stream:
+    """A broadcast as a player meets it."""
+
+    def __init__(self, streamer: Streamer, client: httpx.Client) -> None:
+        self.streamer = streamer
+        self.client = client
+        self.live = streamer.live or {}
+        self.url: str = self.live["playlist"]
+        self.master = m3u8.loads(client.get(self.url).raise_for_status().text, uri=self.url)
+        self.renditions = {playlist.uri.partition("/")[0]: playlist.absolute_uri for playlist in self.master.playlists}
+
+    def ask(self, name: str, query: str) -> httpx.Response:
+        return self.client.get(f"{self.renditions[name]}?{query}")
+
+    def media(self, name: str = "360p", **directives: int | str) -> Media:
+        return fetch(self.client, self.renditions[name], **directives)
+
+    def after(self, name: str, media: Media) -> Media:
+        """The playlist with the part after `media`'s last."""
+        msn, part = media.next_part
+        return self.media(name, msn=msn, part=part)
+
+    def with_segments(self, name: str, count: int = 2) -> Media:
+        """Its playlist, once it lists that many complete segments with media."""
+        media = self.media(name)
+        while len(media.complete) < count:
+            media = self.after(name, media)
+        return media
+
+    def bytes(self, url: str) -> bytes:
+        return self.client.get(url).raise_for_status().content
+
+
+def segments(url: str, text: str) -> Iterator[Listed]:
     """Line by line, since m3u8 does not say which parts belong to the segment that is still open."""
-    playlist = m3u8.loads(text, uri=url)
-    return Media(
-        url,
-        text,
-        playlist.target_duration,
-        list(segments(url, text, playlist.media_sequence)),
-        urljoin(url, playlist.preload_hint.uri) if playlist.preload_hint else None,
-    )
-
-
-def segments(url: str, text: str, msn: int) -> Iterator[Listed]:
-    init, gap, current = "", False, None
+    msn, init, gap, current = media_sequence(text), "", False, None
     for line in text.splitlines():
-        if line.startswith("#EXT-X-MAP:"):
+        if line.startswith("#EXT-X-SKIP:"):
+            msn += int(line.partition("=")[2])
+        elif line.startswith("#EXT-X-MAP:"):
             init = urljoin(url, attribute(line, "URI"))
         elif line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
-            current = Listed(msn, dt.datetime.fromisoformat(line.partition(":")[2]), init=init)
+            current = Listed(msn, dt.datetime.fromisoformat(line.partition(":")[2]), init)
         elif line.startswith("#EXT-X-PART:") and "GAP=YES" not in line and current:
-            current.parts.append(urljoin(url, attribute(line, "URI")))
+            current.parts.append(part(url, line))
+        elif line.startswith("#EXTINF:") and current:
+            current.duration = float(line[len("#EXTINF:") :].partition(",")[0])
         elif line == "#EXT-X-GAP":
             gap = True
         elif line and not line.startswith("#"):
             if current and not gap:
-                current.uri = urljoin(url, line)
+                current.url = urljoin(url, line)
                 yield current
             msn, gap, current = msn + 1, False, None
     if current and current.parts:
         yield current
+
+
+def part(url: str, line: str) -> Part:
+    found = re.search(r"DURATION=([\d.]+)", line)
+    assert found, line
+    return Part(urljoin(url, attribute(line, "URI")), float(found[1]), "INDEPENDENT=YES" in line)
 
 
 def attribute(line: str, name: str) -> str:

@@ -102,7 +102,7 @@ class Cast:
         assert answer, "the process that makes people has ended: its words are above"
         return json.loads(answer)
 
-    def join(self, first_name: str, is_staff: bool = False) -> Streamer:
+    def join(self, first_name: str, is_staff: bool = False, latency: str = "low") -> Streamer:
         name = f"{first_name}_{secrets.token_hex(4)}"
-        cookie = self.ask("join", name=name, is_staff=is_staff)
+        cookie = self.ask("join", name=name, is_staff=is_staff, latency=latency)
         return Streamer(self.site, self, name, cookie, self.ask("issue", name=name, state="active"))

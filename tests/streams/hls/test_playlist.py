@@ -6,6 +6,7 @@ import pytest
 from streams.hls import playlist
 from streams.hls.playlist import BadQuery, Constants, Directives, Report, Variant, Want
 from streams.hls.timeline import End, Part, Timeline
+from tests.deltas import merged
 
 CONSTANTS = Constants(target_s=3, part_s=0.35)
 
@@ -141,33 +142,10 @@ def long(segments: int) -> Timeline:
     return Timeline([*whole, *parts(2, 10 + segments, start=1 + 6 * segments)])
 
 
-def merged(before: str, delta: str) -> list[str]:
-    """What a player makes of a playlist that it has and a later delta update of it."""
-    known = by_number(before)
-    head, _, tail = delta.partition("#EXT-X-SKIP:SKIPPED-SEGMENTS=")
-    count, _, rest = tail.partition("\n")
-    first = int(head.partition("#EXT-X-MEDIA-SEQUENCE:")[2].splitlines()[0])
-    return head.splitlines() + [line for msn in range(first, first + int(count)) for line in known[msn]] + rest.splitlines()
-
-
-def by_number(text: str) -> dict[int, list[str]]:
-    """The lines of each whole segment, without its parts."""
-    head, _, rest = text.partition("#EXT-X-DISCONTINUITY-SEQUENCE:0\n")
-    msn = int(head.partition("#EXT-X-MEDIA-SEQUENCE:")[2].splitlines()[0])
-    segments: dict[int, list[str]] = {msn: []}
-    for line in rest.splitlines():
-        if not line.startswith("#EXT-X-PART:"):
-            segments[msn].append(line)
-        if not line.startswith("#"):
-            msn += 1
-            segments[msn] = []
-    return segments
-
-
 def test_a_delta_update_merged_with_the_playlist_before_is_the_whole_playlist() -> None:
     before, now = playlist.media(long(14), CONSTANTS), long(16)
     delta = playlist.media(now, CONSTANTS, skip=True)
-    assert merged(before, delta) == playlist.media(now, CONSTANTS).splitlines()
+    assert merged(before, delta) == playlist.media(now, CONSTANTS)
     assert len(delta) < len(playlist.media(now, CONSTANTS))
 
 
