@@ -40,6 +40,21 @@ def test_a_waiting_page_plays_by_itself_and_says_when_the_stream_is_over(watcher
     assert not watcher.errors
 
 
+def test_the_player_asks_for_delta_updates_and_for_nothing_that_is_refused(watcher: Watcher, alice: Streamer) -> None:
+    answers: list[tuple[int, str]] = []
+    watcher.page.on("response", lambda answer: answers.append((answer.status, answer.url)))
+    with alice.on_air(inputs=(*picture("320x180", fps=15), *TONE), video=(*H264, "-g", "30")):
+        watcher.open(alice)
+        watcher.watch(8)
+        for number in range(len(watcher.seen["levels"])):
+            watcher.choose(number)
+            watcher.watch(4)
+    playlists = [(status, url) for status, url in answers if "/playlist.m3u8" in url]
+    assert [(status, url) for status, url in playlists if status != 200] == []
+    assert sum("_HLS_skip=YES" in url for _, url in playlists) > len(playlists) / 2
+    assert not watcher.errors
+
+
 def test_every_quality_can_be_chosen_in_the_player(watcher: Watcher, alice: Streamer) -> None:
     with alice.on_air(inputs=(*picture("854x480", fps=15), *TONE), video=(*H264, "-g", "30")):
         watcher.open(alice)
