@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-pix_fmt", "yuv420p")
@@ -24,14 +24,14 @@ def picture(size: str = "640x360", fps: int = 30) -> tuple[str, ...]:
 
 
 class Publisher:
-    def __init__(self, command: Sequence[str], folder: Path | None = None) -> None:
+    def __init__(self, command: Sequence[str], folder: Path | None = None, stdout: int | None = None) -> None:
         self.began = time.time()
         self.words = tempfile.TemporaryFile("w+")  # noqa: SIM115 closed by __exit__
-        self.process = subprocess.Popen(
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *command],
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=self.words,
+            stdout=self.words if stdout is None else stdout,
             stderr=self.words,
         )
 
@@ -66,14 +66,18 @@ class Publisher:
         self.words.close()
 
 
-def publish(
+def command(
     url: str,
     *,
     inputs: Sequence[str] = (*picture(), *TONE),
     video: Sequence[str] = (*H264, *GOP_2S),
     audio: Sequence[str] = AAC,
     seconds: int = 60,
-) -> Publisher:
+) -> list[str]:
     """To RTMP_URL/KEY, as in ffmpeg's own command line."""
     head = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-re")
-    return Publisher([*head, *inputs, "-t", str(seconds), *video, *audio, "-f", "flv", url])
+    return [*head, *inputs, "-t", str(seconds), *video, *audio, "-f", "flv", url]
+
+
+def publish(url: str, **feed: Any) -> Publisher:
+    return Publisher(command(url, **feed))

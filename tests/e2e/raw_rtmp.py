@@ -1,4 +1,4 @@
-"""The least of RTMP that publishes: for video that ffmpeg cannot put into FLV. (Adobe's RTMP 1.0; Enhanced RTMP v2.)"""
+"""The least of RTMP that publishes: for video and stamps that ffmpeg would not send. (Adobe's RTMP 1.0; Enhanced RTMP v2.)"""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ VERSION = b"\x03"
 HANDSHAKE = 1536
 SET_CHUNK_SIZE, AUDIO, VIDEO, DATA, COMMAND = 1, 8, 9, 18, 20
 CHUNK = 1 << 16
+EXTENDED = 0xFFFFFF  # in the place of a time stamp of more than 24 bits, which follows
 AMF_NUMBER, AMF_STRING, AMF_OBJECT, AMF_NULL, AMF_END = b"\x00", b"\x02", b"\x03", b"\x05", b"\x00\x00\x09"
 
 
 class RawPublisher:
-    """Publishes as soon as it is made; `send_video` then sends FLV video bodies."""
+    """Publishes as soon as it is made; `send_video` and `send_media` then send the bodies of FLV tags."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -57,13 +58,18 @@ class RawPublisher:
         self.send(COMMAND, amf(name) + amf(float(number)) + b"".join(map(amf, arguments)), stream)
 
     def send_video(self, at_ms: int, body: bytes) -> None:
-        self.send(VIDEO, body, stream=1, at_ms=at_ms)
+        self.send_media(VIDEO, at_ms, body)
+
+    def send_media(self, kind: int, at_ms: int, body: bytes) -> None:
+        self.send(kind, body, stream=1, at_ms=at_ms % (1 << 32))
 
     def send(self, kind: int, body: bytes, stream: int = 0, at_ms: int = 0) -> None:
-        """One chunk with a full header (type 0, chunk stream 3)."""
-        assert len(body) <= CHUNK
-        head = b"\x03" + at_ms.to_bytes(3, "big") + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
-        self.socket.sendall(head + body)
+        """A chunk with a full header (type 0, chunk stream 3), and what does not fit into it in chunks of type 3."""
+        stamp = struct.pack(">I", at_ms) if at_ms >= EXTENDED else b""
+        short = min(at_ms, EXTENDED).to_bytes(3, "big")
+        head = b"\x03" + short + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
+        chunks = [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
+        self.socket.sendall(head + stamp + (b"\xc3" + stamp).join(chunks))
 
     def __enter__(self) -> Self:
         return self

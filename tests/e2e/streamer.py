@@ -8,14 +8,15 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from tests.e2e.publisher import Publisher, publish
+from tests.e2e.relay import Relay, Tag
 from tests.e2e.waiting import until
 from tests.live import CHECKOUT, Site
 
@@ -23,6 +24,8 @@ SERVE = "from tests.e2e.casting import serve; serve()"
 CLOSING_S = 10
 LIVE_S = 30  # a publisher whose keyframes are far apart, on a busy machine
 ATTEMPTS = 4
+
+P = TypeVar("P", Publisher, Relay)
 
 
 @dataclass
@@ -40,14 +43,23 @@ class Streamer:
     def another_key(self, state: str = "active") -> str:
         return self.cast.ask("issue", name=self.name, state=state)
 
+    def rtmp_url(self, key: str | None = None) -> str:
+        return f"{self.site.rtmp_url}/{key or self.key}"
+
     def publish(self, key: str | None = None, **feed: Any) -> Publisher:
-        return publish(f"{self.site.rtmp_url}/{key or self.key}", **feed)
+        return publish(self.rtmp_url(key), **feed)
+
+    def on_air(self, key: str | None = None, **feed: Any) -> AbstractContextManager[Publisher]:
+        return self._live(lambda: self.publish(key, **feed))
+
+    def relaying(self, tags: Sequence[Tag]) -> AbstractContextManager[Relay]:
+        return self._live(lambda: Relay(self.rtmp_url(), tags))
 
     @contextmanager
-    def on_air(self, key: str | None = None, **feed: Any) -> Iterator[Publisher]:
+    def _live(self, begin: Callable[[], P]) -> Iterator[P]:
         """A publisher whose picture has arrived. Refused by a machine that is too busy, it comes again, as OBS does."""
         for _ in range(ATTEMPTS):
-            with self.publish(key, **feed) as publisher:
+            with begin() as publisher:
                 until(lambda: self.is_live or not publisher.runs, LIVE_S, self.dashboard)
                 if publisher.runs:
                     yield publisher

@@ -22,26 +22,45 @@ ARGUMENTS = [
 ]
 PICTURE_S = 20
 
-COUNT_FRAMES = """
+COUNT = """
 () => {
-  const video = document.querySelector("live-player video");
-  const seen = (window.seen = { frames: 0, firstAt: null });
+  const player = document.querySelector("live-player");
+  const { video } = player;
+  window.forget = () => {
+    window.seen = { frames: 0, firstAt: null, lastAt: null, longestS: 0, stalls: 0, starts: 0, faults: [] };
+  };
+  window.forget();
   const count = () => {
+    const { seen } = window;
+    const now = Date.now() / 1000;
     seen.frames += 1;
-    seen.firstAt ??= Date.now() / 1000;
+    seen.firstAt ??= now;
+    seen.longestS = Math.max(seen.longestS, now - (seen.lastAt ?? now));
+    seen.lastAt = now;
     video.requestVideoFrameCallback(count);
   };
   video.requestVideoFrameCallback(count);
+  video.addEventListener("waiting", () => { if (window.seen.firstAt) window.seen.stalls += 1; });
+  let heard = null;
+  const note = (_, { details, fatal, reason, error }) =>
+    window.seen.faults.push([Date.now() / 1000, details, fatal, reason ?? error?.message]);
+  setInterval(() => {
+    if (player.hls === heard) return;
+    heard = player.hls;
+    if (!heard) return;
+    window.seen.starts += 1;
+    heard.on("hlsError", note);
+  }, 50);
 }
 """
 SEEN = """
 () => {
   const { video, hls } = document.querySelector("live-player");
   const levels = hls?.levels.map((level) => level.name) ?? [];
-  return { ...window.seen, position: video.currentTime, height: video.videoHeight, levels };
+  const sound = video.webkitAudioDecodedByteCount;
+  return { ...window.seen, position: video.currentTime, height: video.videoHeight, sound, levels };
 }
 """
-FORGET = "() => Object.assign(window.seen, { frames: 0, firstAt: null })"
 
 
 class Watcher:
@@ -59,7 +78,7 @@ class Watcher:
     def open(self, streamer: Streamer) -> None:
         self.page.goto(streamer.page)
         self.page.wait_for_function("() => document.querySelector('live-player video')")
-        self.page.evaluate(COUNT_FRAMES)
+        self.page.evaluate(COUNT)
 
     @property
     def words(self) -> Locator:
@@ -74,7 +93,7 @@ class Watcher:
 
     def forget(self) -> None:
         """Counts from 0 again; that this works says that the page was not loaded anew."""
-        self.page.evaluate(FORGET)
+        self.page.evaluate("window.forget()")
 
     def watch(self, seconds: float = 1) -> None:
         """The picture moves, and its time goes on, for that long."""
