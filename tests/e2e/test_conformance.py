@@ -47,7 +47,7 @@ def streams(cast: Cast) -> Iterator[dict[str, Stream]]:
         yield {latency: Stream(alice, client) for latency, alice in streamers.items()}
 
 
-@pytest.fixture(params=list(FPS))
+@pytest.fixture(params=["low", "ultra", pytest.param("steady", marks=pytest.mark.long)])
 def stream(streams: dict[str, Stream], request: pytest.FixtureRequest) -> Stream:
     return streams[request.param]
 
