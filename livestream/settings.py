@@ -188,6 +188,7 @@ if len(RTMP_HOOK_SECRET) < 20:
     raise ImproperlyConfigured("RTMP_HOOK_SECRET is too short: give at least 20 random characters")
 FFMPEG = env.str("FFMPEG", "ffmpeg")
 X264_PRESET = env.str("X264_PRESET", "veryfast")
+LARGEST_TRANSCODE = env.int("LARGEST_TRANSCODE", 720)  # its shorter side in pixels; the lowest is always made
 ENCODER_SLOTS = env.int("ENCODER_SLOTS", 20)  # encode jobs (one rendition each) that one `runencoder` takes at a time
 
 LOGGING = {

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import IntegrityError, transaction
 from procrastinate.contrib.django import app
@@ -89,8 +90,8 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
                 ingest_name=secrets.token_hex(12),
                 key_hash=key.hash,
                 addr=event.addr,
-                ladder=ladder(profile),
                 part_ms=PART_MS[Channel.Latency(channel.latency)],
+                ladder=ladder(profile, settings.LARGEST_TRANSCODE),
                 profile=key.profile or None,
                 started_at=now,
             )

@@ -57,7 +57,7 @@ def fits(rung: Rung, size: int) -> bool:
     return rung.size <= size or rung is RUNGS[0]
 
 
-def ladder(profile: Profile | None) -> list[str]:
+def ladder(profile: Profile | None, largest: int = RUNGS[-1].size) -> list[str]:
     """Names in order of priority. An unknown source may turn out to be of any size: then rungs above it withdraw."""
-    rungs = [rung.name for rung in RUNGS if profile is None or fits(rung, profile.size)]
-    return [SOURCE, AUDIO, *rungs]
+    size = largest if profile is None else min(largest, profile.size)
+    return [SOURCE, AUDIO, *(rung.name for rung in RUNGS if fits(rung, size))]

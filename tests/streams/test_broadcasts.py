@@ -134,6 +134,11 @@ def test_a_known_publisher_gets_a_ladder_of_its_size(key: str, now: dt.datetime)
     assert broadcast.ladder == ["source", "audio", "360p", "480p"] and broadcast.profile == profile
 
 
+def test_no_transcode_is_larger_than_the_site_allows(key: str, now: dt.datetime, settings: Settings) -> None:
+    settings.LARGEST_TRANSCODE = 360
+    assert broadcasts.open(event(key), now).ladder == ["source", "audio", "360p"]
+
+
 def test_opening_takes_back_what_was_said_about_the_last_refusal(channel: Channel, key: str, now: dt.datetime) -> None:
     broadcasts.refuse(channel.pk, "no_encoder", ADDR, now)
     broadcasts.open(event(key), now)

@@ -26,6 +26,13 @@ def test_the_lowest_rung_always_runs() -> None:
     assert ladder(profile(160, 90)) == [SOURCE, AUDIO, "360p"]
 
 
+def test_a_site_can_do_without_the_larger_transcodes() -> None:
+    assert ladder(None, largest=480) == [SOURCE, AUDIO, "360p", "480p"]
+    assert ladder(profile(1920, 1080), largest=480) == [SOURCE, AUDIO, "360p", "480p"]
+    assert ladder(profile(480, 854), largest=720) == [SOURCE, AUDIO, "360p", "480p"]
+    assert ladder(profile(), largest=1) == [SOURCE, AUDIO, "360p"]
+
+
 def test_a_source_is_listed_when_its_keyframes_are_close_enough() -> None:
     listed = {gop_s: profile(gop_s=gop_s).lists_source for gop_s in (0.0, 0.04, 2.0, 4.0, 4.01, 8.3)}
     assert listed == {0.0: False, 0.04: True, 2.0: True, 4.0: True, 4.01: False, 8.3: False}
