@@ -1,126 +1,101 @@
-"""From the stamp in the publisher's picture to its display in Chromium; and from the publisher's start to the first frame in a
-page that was waiting.
-
-LIVESTREAM_ENV=var/…/env python -m benchmarks.glass CHANNEL KEY [--seconds 60] [--size 1280x720] [--level 720]
-"""
+"""Glass to glass: from the stamp in the publisher's picture to its display in Chromium, beside the publisher's own floor."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
-import subprocess
-import sys
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import environ
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser
 
-from benchmarks.source import CELL_OF_WIDTH, CELLS
+from benchmarks import clip, floor, page, source
+from benchmarks.numbers import percentile, spread
+from benchmarks.page import Seen
+from tests.chromium import launch_chromium
+from tests.e2e.streamer import Cast, Streamer
+from tests.live import Site
 
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
+SIZE = "1280x720"
+WIDTH = 1280
+LADDER = "source and 360p"
+RUNS = [("low", "360p"), ("low", "source"), ("ultra", "360p"), ("steady", "360p")]
 SETTLE_S = 5
+WINDOW_S, QUICK_WINDOW_S = 60, 12
+START_S = 8  # how long the publisher goes on for the page's start
+STEADY_RATE = 0.005
 
-READ = """
-([cells, widths]) => {
-  const video = document.querySelector("live-player video");
-  const canvas = Object.assign(document.createElement("canvas"), { width: cells * 3, height: 3 });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  const seen = (window.seen = { first: null, frames: [], stalls: 0, unreadable: 0 });
-  video.addEventListener("waiting", () => { if (seen.first) seen.stalls += 1; });
-  const read = (now, frame) => {
-    const cell = video.videoWidth / widths;
-    context.drawImage(video, 0, 0, cell * cells, cell, 0, 0, cells * 3, 3);
-    const row = context.getImageData(0, 1, cells * 3, 1).data;
-    const bits = Array.from({ length: cells }, (_, i) => (row[(i * 3 + 1) * 4] > 125 ? 1 : 0));
-    const parity = bits.pop();
-    const shown = performance.timeOrigin + frame.expectedDisplayTime;
-    seen.first ??= shown;
-    if (bits.reduce((a, b) => a + b) % 2 === parity) {
-      const stamp = bits.reduce((value, bit) => value * 2 + bit, 0);
-      seen.frames.push([shown, shown - stamp, video.playbackRate, video.videoHeight]);
-    } else seen.unreadable += 1;
-    video.requestVideoFrameCallback(read);
-  };
-  video.requestVideoFrameCallback(read);
-}
-"""
-
-FORCE = """
-(height) => new Promise((resolve) => {
-  const player = document.querySelector("live-player");
-  const force = () => {
-    const index = player.hls?.levels?.findIndex((level) => level.height === height && level.name !== "source") ?? -1;
-    if (index < 0) return setTimeout(force, 20);
-    player.hls.startLevel = player.hls.nextLevel = index;
-    resolve(index);
-  };
-  force();
-})
+SET_PRESET = """
+from accounts.models import Channel
+if any(field.name == "latency" for field in Channel._meta.fields):
+    print(Channel.objects.filter(name="{name}").update(latency="{preset}"))
 """
 
 
-def figures(seen: dict[str, Any], started_ms: float) -> dict[str, Any]:
-    settled = [frame for frame in seen["frames"] if frame[0] > seen["first"] + SETTLE_S * 1000]
-    glass = sorted(frame[1] for frame in settled)
+def settings(folder: Path) -> dict[str, str]:
+    """With more transcodes the publisher, its encoders and Chromium would fill two cores."""
+    return {"LARGEST_TRANSCODE": "360"}
+
+
+def measure(site: Site, quick: bool) -> dict[str, Any]:
+    with Cast(site) as cast, launch_chromium() as browser:
+        alice = cast.join("alice")
+        clip.introduce(alice, SIZE)
+        runs = [
+            run(browser, alice, preset, rendition, QUICK_WINDOW_S if quick else WINDOW_S)
+            for preset, rendition in RUNS
+            if set_preset(alice, preset)
+        ]
+    return {"publisher": f"{SIZE}, {source.FPS} frames/s, two B-frames", "ladder": LADDER, "runs": runs}
+
+
+def set_preset(streamer: Streamer, preset: str) -> bool:
+    """False where channels have no presets, and this is not the one that all have."""
+    done = streamer.site.manage("shell", "--no-imports", "--command", SET_PRESET.format(name=streamer.name, preset=preset))
+    return done.strip() == "1" or preset == "low"
+
+
+def run(browser: Browser, streamer: Streamer, preset: str, rendition: str, window_s: int) -> dict[str, Any]:
+    tab = browser.new_page()
+    page.open_page(tab, streamer)
+    with source.publishing(streamer, START_S + SETTLE_S + window_s, SIZE) as publisher:
+        page.force(tab, rendition)
+        tab.wait_for_function("window.seen.first")
+        with floor.reading(streamer.site, WIDTH) as ages:
+            tab.wait_for_timeout((SETTLE_S + window_s) * 1000)
+            seen = page.seen(tab)
+        tab.close()
+        made, late = publisher.end()
+    streamer.wait_until_over()
+    figures = {"preset": preset, "rendition": rendition} | figures_of(seen, ages, window_s)
+    return figures | {"publisher": {"frames": made, "late": late}}
+
+
+def figures_of(seen: Seen, ages: Sequence[tuple[float, float]], window_s: float) -> dict[str, Any]:
+    assert seen.first is not None
+    begin = seen.first + SETTLE_S * 1000
+    end = begin + window_s * 1000
+    shown = seen.between(begin, end)
+    glass = spread([frame.age for frame in shown])
+    beneath = spread([age for at, age in ages if begin <= at < end])
     return {
-        "publish_to_first_frame_ms": round(seen["first"] - started_ms),
-        "glass_ms": {
-            "p50": round(statistics.median(glass)),
-            "p95": round(glass[int(len(glass) * 0.95)]),
-            "max": round(glass[-1]),
+        "heights": sorted({frame.height for frame in shown}),
+        "glass_ms": glass,
+        "floor_ms": beneath,
+        "above_floor_ms": glass["p50"] - beneath["p50"],
+        "stalls": sum(begin <= at < end for at in seen.waits),
+        "unreadable": seen.unreadable,
+        "off_rate_share": round(sum(abs(frame.rate - 1) > STEADY_RATE for frame in shown) / len(shown), 3),
+        "each_second": {
+            "glass_ms": each_second([(frame.at - begin, frame.age) for frame in shown]),
+            "floor_ms": each_second([(at - begin, age) for at, age in ages if begin <= at < end]),
         },
-        "first_frame_glass_ms": round(seen["frames"][0][1]),
-        "stalls": seen["stalls"],
-        "frames": len(settled),
-        "unreadable": seen["unreadable"],
-        "off_rate_share": round(sum(abs(frame[2] - 1) > 0.005 for frame in settled) / len(settled), 3),
-        "heights": sorted({frame[3] for frame in settled}),
     }
 
 
-def measure(page: Page, env: environ.Env, options: argparse.Namespace) -> dict[str, Any]:
-    page.goto(f"{env.str('PUBLIC_URL')}/@{options.channel}/")
-    page.wait_for_function("document.querySelector('live-player')?.dataset.state")
-    page.evaluate(READ, [CELLS, CELL_OF_WIDTH])
-    url = f"{env.str('RTMP_URL')}/{options.key}"
-    arguments = [sys.executable, "-m", "benchmarks.source", url, "--seconds", str(options.seconds), "--size", options.size]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as source:
-        assert source.stdout
-        started_ms = int(source.stdout.readline())
-        if options.level:
-            page.evaluate(FORCE, options.level)
-        page.wait_for_timeout((options.seconds - 2) * 1000)
-        seen = page.evaluate("window.seen")
-        late, _ = source.communicate()
-    return figures(seen, started_ms) | {"publisher": late.strip()}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("channel")
-    parser.add_argument("key")
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--level", type=int, help="force the transcode of this height")
-    options = parser.parse_args()
-    env = environ.Env()
-    env.read_env(Path(env.str("LIVESTREAM_ENV", "var/server/env")))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        print(json.dumps(measure(browser.new_page(), env, options), indent=1))
-        browser.close()
-
-
-if __name__ == "__main__":
-    main()
+def each_second(points: Sequence[tuple[float, float]]) -> list[float]:
+    """The median of each second's values."""
+    seconds: dict[int, list[float]] = defaultdict(list)
+    for at_ms, value in points:
+        seconds[int(at_ms / 1000)].append(value)
+    return [round(percentile(seconds[second], 0.5)) for second in sorted(seconds)]

@@ -1,20 +1,23 @@
-"""A publisher whose every frame says when it was made: 47 bits of Unix milliseconds and a parity bit, as black and white cells.
+"""A publisher whose every frame says when it was made: python -m benchmarks.source URL SECONDS [WIDTHxHEIGHT]
 
-python -m benchmarks.source URL [--seconds 60] [--size 1280x720]
+Its first line is when it started, its second how many frames it made and how many of them came more than a frame late.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-CELLS = 48
-CELL_OF_WIDTH = 80  # a cell is an eightieth of the picture's width
+from benchmarks import stamp
+from tests.e2e.streamer import Streamer
+
 FPS = 30
-BLACK, WHITE = b"\x10", b"\xeb"
 
 
 def command(url: str, width: int, height: int) -> list[str]:
@@ -23,14 +26,6 @@ def command(url: str, width: int, height: int) -> list[str]:
     sound = "-f lavfi -i sine=frequency=440:sample_rate=48000"
     video = f"-c:v libx264 -preset veryfast -bf 2 -g {2 * FPS} -b:v 3M -maxrate 3M -bufsize 3M -pix_fmt yuv420p"
     return [*f"ffmpeg -hide_banner -loglevel error {raw} {sound} {video} -c:a aac -b:a 128k -shortest -f flv".split(), url]
-
-
-def strip(stamp_ms: int, width: int) -> bytes:
-    """One row of the stamp, the most significant bit first, then parity."""
-    bits = [(stamp_ms >> shift) & 1 for shift in range(CELLS - 2, -1, -1)]
-    bits.append(sum(bits) % 2)
-    cell = width // CELL_OF_WIDTH
-    return b"".join((WHITE if bit else BLACK) * cell for bit in bits)
 
 
 class Picture:
@@ -45,17 +40,17 @@ class Picture:
     def frame(self, number: int, stamp_ms: int) -> bytes:
         start = (number % 64) * self.width
         luma = bytearray(self._texture[start : start + self.width * self.height])
-        row = strip(stamp_ms, self.width)
-        for y in range(self.width // CELL_OF_WIDTH):
+        row = stamp.row(stamp_ms, self.width)
+        for y in range(stamp.cell_size(self.width)):
             luma[y * self.width : y * self.width + len(row)] = row
         return bytes(luma) + self._colour
 
 
-def publish(url: str, seconds: float, size: tuple[int, int]) -> int:
-    """Publish in real time; says when it starts, returns how many frames came more than a frame late."""
-    picture, late = Picture(*size), 0
+def publish(url: str, seconds: float, width: int, height: int) -> tuple[int, int]:
+    """In real time; says when it starts, returns how many frames it made and how many came more than a frame late."""
+    picture, late = Picture(width, height), 0
     print(int(time.time() * 1000), flush=True)
-    with subprocess.Popen(command(url, *size), stdin=subprocess.PIPE) as ffmpeg:
+    with subprocess.Popen(command(url, width, height), stdin=subprocess.PIPE) as ffmpeg:
         assert ffmpeg.stdin
         began = time.monotonic()
         for number in itertools.count():
@@ -68,18 +63,39 @@ def publish(url: str, seconds: float, size: tuple[int, int]) -> int:
             late += wait < -1 / FPS
             ffmpeg.stdin.write(picture.frame(number, int(time.time() * 1000)))
         ffmpeg.stdin.close()
-    return late
+    return number, late
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url")
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--size", default="1280x720")
-    options = parser.parse_args()
-    width, height = options.size.split("x")
-    print(publish(options.url, options.seconds, (int(width), int(height))), "frames were late")
+@dataclass(frozen=True)
+class Source:
+    """A process that publishes."""
+
+    process: subprocess.Popen[str]
+    began_ms: int
+
+    def end(self) -> tuple[int, int]:
+        """Wait for it: how many frames it made, and how many were late."""
+        made, late = self.process.communicate()[0].split()
+        return int(made), int(late)
+
+
+@contextmanager
+def publishing(streamer: Streamer, seconds: float, size: str) -> Iterator[Source]:
+    """It stands for another machine: where that is allowed, it comes before everything else on this one."""
+    url = f"{streamer.site.rtmp_url}/{streamer.key}"
+    command = ["nice", "-n", "-10", sys.executable, "-m", "benchmarks.source", url, str(seconds), size]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield Source(process, int(process.stdout.readline()))
+        finally:
+            process.terminate()
+
+
+def main(url: str, seconds: str, size: str = "1280x720") -> None:
+    width, height = map(int, size.split("x"))
+    print(*publish(url, float(seconds), width, height))
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.chromium import launch_chromium
 from tests.e2e.streamer import Cast, Streamer
-from tests.e2e.watcher import ARGUMENTS, Watcher
+from tests.e2e.watcher import Watcher
 from tests.live import Site
 
 Visit = Callable[[Streamer | None], Page]
@@ -42,10 +42,8 @@ def carol(cast: Cast) -> Streamer:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Not for the whole session: while it runs, so does an event loop, which tests of coroutines want for themselves."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+    with launch_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

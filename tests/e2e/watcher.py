@@ -10,16 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.streamer import Streamer
 from tests.e2e.waiting import until
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 PICTURE_S = 20
 
 COUNT = """

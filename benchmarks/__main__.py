@@ -1,0 +1,65 @@
+"""Measures the site on this machine, and writes what was found, with a table and plots, to docs/performance.
+
+  script/bench                    everything, in about 16 minutes
+  script/bench FIGURE…            only these: {figures}
+  script/bench --quick [FIGURE…]  a short look, written to var/bench/performance
+  script/bench --draw             only the table and the plots, of what was measured before
+
+Each figure has a site of its own, on free ports. Nothing else should run meanwhile: what did is in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.figures import FIGURES
+from deploy.local.instance import CHECKOUT
+from deploy.local.program import bound
+
+SITE = CHECKOUT / "var/bench"
+RESULTS = CHECKOUT / "docs/performance"
+QUICK_RESULTS = SITE / "performance"
+LONGEST_S = 480
+STOPPING_S = 30
+
+
+def main() -> int:
+    words = (__doc__ or "").format(figures=" ".join(FIGURES))
+    parser = argparse.ArgumentParser("script/bench", description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", choices=[[], *FIGURES])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--draw", action="store_true")
+    options = parser.parse_args()
+    results = QUICK_RESULTS if options.quick else RESULTS
+    results.mkdir(parents=True, exist_ok=True)
+    failed = [] if options.draw else [name for name in options.figures or FIGURES if not take(name, results, options.quick)]
+    report.write(results)
+    print(f"Written to {results.relative_to(CHECKOUT)}.", *(f"{name} could not be measured." for name in failed))
+    return 1 if failed else 0
+
+
+def take(figure: str, results: Path, quick: bool) -> bool:
+    """Whether the figure could be measured, on a site that is started for it."""
+    print(f"· {figure}", flush=True)
+    SITE.mkdir(parents=True, exist_ok=True)
+    measure = [sys.executable, "-m", "benchmarks.measure", figure, str(results / f"{figure}.json")]
+    measure += ["--quick"] if quick else []
+    stack = [sys.executable, "-m", "deploy.local.stack", str(SITE), "--run", *measure]
+    environment = os.environ | FIGURES[figure].settings(SITE)
+    with subprocess.Popen([*bound(), *stack], cwd=CHECKOUT, env=environment) as process:
+        try:
+            return process.wait(LONGEST_S) == 0
+        except subprocess.TimeoutExpired:
+            print(f"{figure} took longer than {LONGEST_S} s.", file=sys.stderr)
+            process.terminate()
+            process.wait(STOPPING_S)
+            return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
