@@ -15,7 +15,20 @@ from deploy.local.program import become, make_folder, system_tool, unprivileged
 
 TEMPLATE = Path(__file__).with_name("edge.vcl.in")
 STORAGE = "malloc,128m"
+# When a part is there, all who wait for it are answered at once. More threads than this only get in each other's way; a request
+# that is held for an encoder keeps two of them.
+THREADS_PER_CORE = 250
+# What Varnish would note about each request in its log: nobody reads it, and it costs a seventh of the edge's time.
+UNREAD = (
+    "-ReqStart,-ReqMethod,-ReqURL,-ReqProtocol,-ReqHeader,-ReqUnset,-ReqAcct,-RespProtocol,-RespStatus,-RespReason,-RespHeader,"
+    "-RespUnset,-BereqHeader,-BereqAcct,-BerespHeader,-ObjHeader,-Timestamp,-VCL_call,-VCL_return,-Begin,-End,-Link,-Hit,-Length,"
+    "-Filters,-Storage,-SessOpen,-SessClose"
+)
 PARAMETERS = {
+    "thread_pools": "1",
+    "thread_pool_max": str(THREADS_PER_CORE * (os.cpu_count() or 1)),
+    "thread_queue_limit": "10000",
+    "vsl_mask": UNREAD,
     "vsl_space": "16m",
     "timeout_idle": "60",  # players come back every few seconds
     "default_ttl": "0",  # what says nothing of caching is not cached
@@ -37,6 +50,7 @@ def main() -> None:
     command += ["-a", env["EDGE_LISTEN"], "-T", "none", "-s", STORAGE]
     for name, value in PARAMETERS.items():
         command += ["-p", f"{name}={value}"]
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # its many threads do not interrupt each other
     become(command, user, env["EDGE_LISTEN"])
 
 
