@@ -30,8 +30,8 @@ def clip(size: str) -> str:
         unfinished = path.with_suffix(".new.mp4")
         rate = f"-b:v {KBIT_S[size]}k -maxrate {KBIT_S[size]}k -bufsize {KBIT_S[size]}k"
         inputs = ["-f", "lavfi", "-i", PICTURE.format(size=size), "-f", "lavfi", "-i", TONE]
-        command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *inputs, "-t", str(LENGTH_S), *CODECS.split(), *rate.split()]
-        subprocess.run([*command, str(unfinished)], check=True)
+        output = ["-t", str(LENGTH_S), *CODECS.split(), *rate.split(), str(unfinished)]
+        subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", "-y", *inputs, *output], check=True)
         unfinished.rename(path)
     return str(path)
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from benchmarks import stamp
 from tests.live import Site
 
-READER = "-flags low_delay -threads 1 -probesize 1000000 -analyzeduration 5000000 -fpsprobesize 0 -tcp_nodelay 1 -rtmp_live live"
+READER = "-flags low_delay -threads 1 -probesize 1000000 -analyzeduration 5000000 -fpsprobesize 0 -rtmp_live live"
 
 
 def ingest_name(site: Site) -> str:

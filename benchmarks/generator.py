@@ -1,8 +1,8 @@
-"""Many viewers in one process: python -m benchmarks.generator, with a Plan as JSON on standard input, and on output what they saw.
+"""Many viewers in one process: python -m benchmarks.generator reads a Plan as JSON, and writes what they saw.
 
-Each follows picture and sound as hls.js does: ask for the list with the next part, which the edge holds until there is one, fetch
-that part, ask again; a connection for each of the two. One loop over epoll and no event loop's machinery, because the figure
-is the site's, and this shares its machine.
+Each follows picture and sound as hls.js does, with a connection for each: ask for the list with the next part, which the edge
+holds until there is one, fetch that part, ask again. One loop over epoll, without an event loop's machinery: the figure is the
+site's, and this shares its machine.
 """
 
 from __future__ import annotations

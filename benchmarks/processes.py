@@ -27,7 +27,7 @@ class Cost:
 
 
 class Programs:
-    """The site's programs by their supervisor's names. Their process ids are asked for once: a program that starts anew is lost."""
+    """The site's programs, by their supervisor's names."""
 
     def __init__(self, site: Site) -> None:
         env = site.env

@@ -1,4 +1,5 @@
 from pathlib import Path
 
 
-def write(results: Path) -> None: pass
+def write(results: Path) -> None:
+    pass

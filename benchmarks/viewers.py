@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ import redis
 from benchmarks import clip
 from benchmarks.generator import Plan
 from benchmarks.numbers import Spread, curve, spread
-from benchmarks.processes import SERVING, Cost, Programs, cost
+from benchmarks.processes import SERVING, Cost, Load, Programs, cost
 from deploy.local.instance import Instance
 from deploy.local.program import system_tool
 from streams.hls.timeline import Part, decode
@@ -113,9 +114,11 @@ def counters(site: Site, generator_pid: int) -> dict[str, float]:
     programs = Programs(site)
     seconds: dict[str, Cost] = {name: programs.cost(program) for name, program in SERVING.items()}
     seconds["generator"] = cost([generator_pid])
+    load = Load.now(os.getppid())
     with segments(site) as client:
         commands, calls = client.info("stats")["total_commands_processed"], client.info("commandstats")
     return {f"{name}_s": each.cpu_s for name, each in seconds.items()} | {
+        "foreign_s": load.all_s - load.ours_s,
         "origin_requests": asked_of_the_origin(site),
         "redis_commands": commands,
         "redis_reads": sum(calls[name]["calls"] for name in READS if name in calls),
@@ -137,7 +140,7 @@ def figures(plan: Plan, announced: Announced, seen: dict[str, Any], used: dict[s
     seconds = plan.end - plan.begin
     parts = [path for path, at in announced.items() if plan.begin <= at < plan.end]
     watched = [path for path in parts if path.split("/")[3] in RENDITIONS]
-    cores = {name: round(used[f"{name}_s"] / seconds, 3) for name in (*SERVING, "generator")}
+    cores = {name: round(used[f"{name}_s"] / seconds, 3) for name in (*SERVING, "generator", "foreign")}
     serving = sum(cores[name] for name in SERVING)
     return {
         "requests_per_s": round(seen["requests"] / seconds),
