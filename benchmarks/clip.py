@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from deploy.local.instance import CHECKOUT
 from tests.e2e.publisher import Publisher
@@ -52,7 +52,9 @@ def on_air(streamer: Streamer, size: str) -> Iterator[Publisher]:
     streamer.wait_until_over()
 
 
-def introduce(streamer: Streamer, size: str) -> None:
-    """From then on the site knows what this key's publisher sends, and starts at once."""
-    with on_air(streamer, size):
+def introduce(size: str, *streamers: Streamer) -> None:
+    """From then on the site knows what these keys' publishers send, and starts them at once."""
+    with ExitStack() as stack:
+        for streamer in streamers:
+            stack.enter_context(on_air(streamer, size))
         time.sleep(MEASURED_S)

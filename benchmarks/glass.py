@@ -40,7 +40,7 @@ def settings(folder: Path) -> dict[str, str]:
 def measure(site: Site, quick: bool) -> dict[str, Any]:
     with Cast(site) as cast, launch_chromium() as browser:
         alice = cast.join("alice")
-        clip.introduce(alice, SIZE)
+        clip.introduce(SIZE, alice)
         runs = [
             run(browser, alice, preset, rendition, QUICK_WINDOW_S if quick else WINDOW_S)
             for preset, rendition in RUNS

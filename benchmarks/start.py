@@ -30,7 +30,7 @@ def settings(folder: Path) -> dict[str, str]:
 def measure(site: Site, quick: bool) -> dict[str, Any]:
     with Cast(site) as cast, launch_chromium() as browser:
         alice = cast.join("alice")
-        clip.introduce(alice, glass.SIZE)
+        clip.introduce(glass.SIZE, alice)
         waits = [in_a_waiting_page(browser, alice) for _ in range(QUICK_WAITING if quick else WAITING)]
         opened = in_a_running_stream(browser, alice, QUICK_RUNNING if quick else RUNNING)
     return {
