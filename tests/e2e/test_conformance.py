@@ -213,7 +213,7 @@ class Packet(NamedTuple):
 def demuxed(stream: Stream, segment: Listed) -> list[Packet]:
     """As PyAV reads it."""
     data = stream.bytes(segment.init) + stream.bytes(segment.url or "")
-    with av.open(io.BytesIO(data), options={"ignore_editlist": "1"}) as container:
+    with av.open(io.BytesIO(data), mode="r", options={"ignore_editlist": "1"}) as container:
         return [Packet(p.pts * p.time_base, p.is_keyframe) for p in container.demux() if p.pts is not None and p.time_base]
 
 
