@@ -3,45 +3,22 @@
 import Hls from "hls.js";
 import "media-chrome";
 import { channelState } from "live/channel-state";
-import { playbackRate, shouldSeek } from "live/latency";
+import { HLS_CONFIG } from "live/hls-config";
+import { Distance } from "live/latency";
+import "live/live-button";
+import { buffered, latency, reach } from "live/playhead";
+import "live/player-stats";
+import { SOUND_ONLY } from "live/quality-menu";
+import { inWords, isPlayable } from "live/state-words";
 
 const CONTROL_MS = 200;
-const TARGET_S = 0.75; // behind the live edge
+const BEHIND_S = 3; // further behind the target than this is not live
 const FIRST_ESTIMATE = 3_000_000; // bit/s, until something has been measured
 const RETRY_MS = 1000;
 const RECOVER_AGAIN_MS = 5000; // a second fault of the media so soon after the first calls for a new start
 const ENDED_S = 0.05; // once a stream is over and no more than this is left to play, it has been seen to its end
 
-const WORDS = {
-  offline: (name) => `${name} is offline. This page will start by itself when the stream does.`,
-  starting: (name) => `${name} is starting…`,
-  live: () => "",
-  reconnecting: (name) => `${name} lost the connection and is coming back…`,
-  ended: (name) => `The stream has ended. This page will start by itself when ${name} comes back.`,
-  failed: (name) => `${name}'s stream could not be shown.`,
-  refused: (name) => `${name}'s stream could not be shown.`,
-};
-const PLAYABLE = new Set(["starting", "live", "reconnecting"]);
-
-const HLS_CONFIG = {
-  lowLatencyMode: true,
-  autoStartLoad: false, // see #onLevels
-  liveSyncDuration: 0.3, // at the start there may be no more than one part
-  liveMaxLatencyDuration: 12,
-  liveSyncOnStallIncrease: 0,
-  maxBufferLength: 8,
-  backBufferLength: 10,
-  testBandwidth: false, // the test would wait for a whole segment
-  abrEwmaDefaultEstimate: FIRST_ESTIMATE,
-  manifestLoadPolicy: loadPolicy(20_000),
-  playlistLoadPolicy: loadPolicy(20_000),
-};
-
-function loadPolicy(ms) {
-  const retry = { maxNumRetry: 4, retryDelayMs: 300, maxRetryDelayMs: 2000 };
-  return { default: { maxTimeToFirstByteMs: ms, maxLoadTimeMs: ms, timeoutRetry: retry, errorRetry: retry } };
-}
-
+// keysused: media-chrome takes these keys for itself elsewhere
 const MARKUP = `
   <media-controller class="live-player-frame" autohide="3">
     <video slot="media" playsinline></video>
@@ -49,17 +26,23 @@ const MARKUP = `
       <media-play-button></media-play-button>
       <media-mute-button></media-mute-button>
       <media-volume-range></media-volume-range>
-      <span class="live-player-badge" hidden>LIVE</span>
+      <live-button hidden></live-button>
       <span class="live-player-space"></span>
-      <label class="live-player-quality" hidden>
-        <span class="visually-hidden">Quality</span>
-        <select></select>
-      </label>
+      <quality-menu hidden></quality-menu>
+      <button type="button" class="live-player-stats" keysused="Enter Space" title="Statistics (Shift+S)"
+        aria-label="Statistics" aria-expanded="false">
+        <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 20v-7h3v7zm5.5 0V4h3v16zm5.5 0V9h3v11z"/></svg>
+      </button>
       <media-pip-button></media-pip-button>
       <media-fullscreen-button></media-fullscreen-button>
     </media-control-bar>
   </media-controller>
+  <p class="live-player-sound" hidden>
+    <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 10h2v4H3zm4-3h2v10H7zm4-4h2v18h-2zm4 5h2v8h-2zm4 2h2v4h-2z"/></svg>
+    Audio only
+  </p>
   <p class="live-player-words" role="status"></p>
+  <player-stats hidden></player-stats>
   <button type="button" class="live-player-unmute btn btn-light" hidden>Turn on sound</button>`;
 
 class LivePlayer extends HTMLElement {
@@ -67,19 +50,17 @@ class LivePlayer extends HTMLElement {
   #leaving = null;
   #state = { state: "offline" };
   #playingSince = null;
-  #seeks = 0;
   #recoveredAt = -Infinity;
+  #estimate = FIRST_ESTIMATE;
+  distance = null; // to the live edge, as soon as there is one
 
   connectedCallback() {
     this.innerHTML = MARKUP;
     this.video = this.querySelector("video");
+    this.querySelector("media-controller").fullscreenElement = this; // with the words
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
-    this.video.addEventListener("playing", () => this.#onPlaying(), { signal });
-    this.video.addEventListener("volumechange", () => (this.#unmuteButton.hidden ||= !this.video.muted), { signal });
-    this.video.addEventListener("error", () => this.#hls ?? this.#retry(), { signal });
-    this.#unmuteButton.addEventListener("click", () => this.#unmute(), { signal });
-    this.#qualitySelect.addEventListener("change", () => this.#choose(), { signal });
+    this.#listen(signal);
     const timer = setInterval(() => this.#control(), CONTROL_MS);
     signal.addEventListener("abort", () => clearInterval(timer));
     this.#follow(signal);
@@ -90,13 +71,27 @@ class LivePlayer extends HTMLElement {
     this.#stop();
   }
 
+  #listen(signal) {
+    const on = (target, type, does) => target.addEventListener(type, does, { signal });
+    on(this.video, "playing", () => this.#onPlaying());
+    on(this.video, "waiting", () => this.#onWaiting());
+    on(this.video, "volumechange", () => (this.#unmuteButton.hidden ||= !this.video.muted));
+    on(this.video, "error", () => this.#hls ?? this.#retry());
+    on(this.#unmuteButton, "click", () => this.#unmute());
+    on(this.#liveButton, "click", () => this.#goLive());
+    on(this.#quality, "change", () => this.#choose());
+    on(this.#statsButton, "click", () => this.#stats.toggle());
+    on(this.#stats, "toggle", () => (this.#statsButton.ariaExpanded = String(!this.#stats.hidden)));
+    on(document, "keydown", (event) => this.#onKey(event));
+  }
+
   async #follow(signal) {
     for await (const state of channelState(this.getAttribute("channel"), signal)) {
       const isNew = state.id !== this.#state.id;
       this.#state = state;
       this.dataset.state = state.state;
-      if (PLAYABLE.has(state.state)) {
-        if (isNew || !this.#started) this.#start(state.playlist);
+      if (isPlayable(state.state)) {
+        if (isNew || !this.#started) this.#start();
       } else if (!this.#started || isNew) {
         this.#stop();
       }
@@ -104,36 +99,46 @@ class LivePlayer extends HTMLElement {
     }
   }
 
+  // --- start and stop ---------------------------------------------------------------------------------------------------
+
   get #started() {
     return this.#hls !== null || this.video.hasAttribute("src");
   }
 
-  #start(playlist) {
+  #start() {
     this.#stop();
-    if (!Hls.isSupported()) {
+    const { playlist } = this.#state;
+    if (Hls.isSupported()) {
+      this.#load(playlist, () => this.#onLevels());
+    } else {
       this.video.src = playlist; // Safari on phones plays it by itself
       this.#play();
-      return;
     }
-    const hls = (this.#hls = new Hls({ ...HLS_CONFIG }));
-    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#onLevels());
+  }
+
+  #load(url, onParsed) {
+    const hls = (this.#hls = new Hls({ ...HLS_CONFIG, abrEwmaDefaultEstimate: this.#estimate }));
+    // not before hls.js is through with it: what is done then may end this instance
+    hls.on(Hls.Events.MANIFEST_PARSED, () => queueMicrotask(() => hls === this.#hls && onParsed()));
     hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));
-    hls.loadSource(playlist);
+    hls.loadSource(url);
     hls.attachMedia(this.video);
     this.#play();
   }
 
   #stop() {
+    if (this.#hls && this.#soundWords.hidden) this.#estimate = this.#hls.bandwidthEstimate;
     this.#hls?.destroy();
     this.#hls = null;
     this.#playingSince = null;
-    this.#seeks = 0;
+    this.distance = null;
     if (this.video.hasAttribute("src")) {
       this.video.removeAttribute("src");
       this.video.load(); // without it the browser goes on loading
     }
-    this.#badge.hidden = true;
+    this.#liveButton.hidden = true;
     this.#quality.hidden = true;
+    this.#soundWords.hidden = true;
   }
 
   async #play() {
@@ -154,73 +159,108 @@ class LivePlayer extends HTMLElement {
 
   #onPlaying() {
     this.#playingSince ??= performance.now();
-    this.#badge.hidden = false;
+    this.#liveButton.hidden = false;
     this.#showWords();
   }
 
   #onError(error) {
     if (!error.fatal) return;
-    const hls = this.#hls;
     if (error.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - this.#recoveredAt > RECOVER_AGAIN_MS) {
       this.#recoveredAt = performance.now();
-      hls.recoverMediaError();
+      this.#hls.recoverMediaError();
     } else {
       this.#retry();
     }
   }
 
   #retry() {
-    const { playlist, state } = this.#state;
     const hls = this.#hls;
-    if (PLAYABLE.has(state)) setTimeout(() => hls === this.#hls && this.#start(playlist), RETRY_MS);
+    if (!this.#isOver) setTimeout(() => hls === this.#hls && !this.#isOver && this.#start(), RETRY_MS);
   }
 
-  // --- quality ---------------------------------------------------------------------------------------------------------
+  // --- quality ----------------------------------------------------------------------------------------------------------
 
   #onLevels() {
-    const { levels } = this.#hls;
-    const affordable = levels.findLastIndex((level) => level.bitrate <= FIRST_ESTIMATE * 1.1);
-    this.#hls.startLevel = Math.max(affordable, 0);
+    const hls = this.#hls;
+    const { levels } = hls;
+    this.#quality.offer(levels, hls.allAudioTracks.length > 0);
+    if (this.#quality.choice === SOUND_ONLY) {
+      this.#startSound();
+      return;
+    }
+    hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => (this.#quality.playing = levels[level]));
+    this.#choose();
+    const { pinned } = hls.abrController;
+    const affordable = levels.findLastIndex((level) => level.bitrate <= this.#estimate * 1.1);
+    hls.startLevel = pinned >= 0 ? pinned : Math.max(affordable, 0);
+    this.#startLoad();
+  }
+
+  // hls.js drops a master playlist's variants without a picture, so that their playlist is loaded itself.
+  #startSound() {
+    const { url } = this.#hls;
+    this.#hls.destroy();
+    this.#load(new URL("audio/playlist.m3u8", url).href, () => this.#startLoad());
+    this.#soundWords.hidden = false;
+  }
+
+  #startLoad() {
     // hls.js would begin a whole part before the edge: on a list with a single one, that is in the gap before it
     this.#hls.startLoad(this.#state.state === "starting" ? this.#state.first_part_s : -1);
-    const names = levels.map((level) => `${Math.min(level.width, level.height)}p${level.name === "source" ? " (source)" : ""}`);
-    const options = [["-1", "Auto"], ...names.map((name, index) => [String(index), name]).reverse()];
-    this.#qualitySelect.replaceChildren(...options.map(([value, text]) => new Option(text, value)));
-    this.#quality.hidden = levels.length < 2;
   }
 
   #choose() {
-    this.#hls.nextLevel = Number(this.#qualitySelect.value);
+    const { choice } = this.#quality;
+    if ((choice === SOUND_ONLY) === this.#soundWords.hidden) this.#start();
+    else this.#hls.abrController.pinned = this.#hls.levels.findIndex(({ name }) => name === choice);
   }
 
   // --- distance to the live edge ----------------------------------------------------------------------------------------
 
   #control() {
-    const { video } = this;
-    if (this.#over && this.#playingSince !== null && (video.ended || this.#buffered < ENDED_S)) {
+    const { video, details } = this;
+    if (this.#isOver && this.#playingSince !== null && (video.ended || buffered(video) < ENDED_S)) {
       this.#stop();
       this.#showWords();
+    } else if (details && this.#playingSince !== null) {
+      this.distance ??= new Distance(details);
+      const behind = latency(video, details) - this.distance.target;
+      this.#liveButton.show({ isLive: !video.paused && behind < BEHIND_S, behind });
+      if (this.#state.state === "live" && !video.paused && !video.seeking) this.#keepDistance();
     }
-    if (!this.#hls || video.paused || this.#playingSince === null || !this.#hls.latencyController) return;
-    const { latency } = this.#hls;
-    if (!Number.isFinite(latency) || this.#state.state !== "live") return;
-    const playingFor = (performance.now() - this.#playingSince) / 1000;
-    if (shouldSeek({ latency, target: TARGET_S, playingFor, seeks: this.#seeks })) {
-      this.#seeks += 1;
-      video.currentTime += latency - TARGET_S;
-    }
-    video.playbackRate = playbackRate({ latency, target: TARGET_S, buffered: this.#buffered });
   }
 
-  get #buffered() {
-    const { buffered, currentTime } = this.video;
-    for (let i = 0; i < buffered.length; i += 1) {
-      if (buffered.start(i) <= currentTime && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
-    }
-    return 0;
+  #keepDistance() {
+    const { video } = this;
+    const { jump, rate } = this.distance.step({
+      seconds: CONTROL_MS / 1000,
+      latency: reach(video, this.details),
+      buffered: buffered(video),
+      roundTrip: this.#hls.ttfbEstimate / 1000,
+      playingFor: (performance.now() - this.#playingSince) / 1000,
+    });
+    if (jump) video.currentTime += jump;
+    video.playbackRate = rate;
   }
 
-  // --- words ------------------------------------------------------------------------------------------------------------
+  #onWaiting() {
+    if (!this.video.seeking && this.#state.state === "live") this.distance?.stalled();
+  }
+
+  #goLive() {
+    if (this.#liveButton.isLive) return;
+    this.video.currentTime += Math.max(reach(this.video, this.details) - this.distance.target, 0);
+    this.#play();
+  }
+
+  // --- keys and words -----------------------------------------------------------------------------------------------------
+
+  #onKey(event) {
+    const { key, shiftKey, ctrlKey, altKey, metaKey, target } = event;
+    if (key === "Escape") this.#stats.toggle(false);
+    if (key !== "S" || !shiftKey || ctrlKey || altKey || metaKey) return;
+    if (!target.closest?.("input, textarea, select, [contenteditable]")) this.#stats.toggle();
+  }
 
   #showWords(words) {
     const { state } = this.#state;
@@ -228,32 +268,39 @@ class LivePlayer extends HTMLElement {
     this.querySelector(".live-player-words").textContent = words ?? (silent ? "" : this.#describe(state));
   }
 
-  get #over() {
-    return !PLAYABLE.has(this.#state.state);
+  get #isOver() {
+    return !isPlayable(this.#state.state);
   }
 
   #describe(state) {
-    const name = this.getAttribute("channel");
     const known = state === "live" && this.#playingSince === null ? "starting" : state;
-    return (WORDS[known] ?? WORDS.offline)(name);
+    return inWords(known, this.getAttribute("channel"));
   }
 
-  get #badge() {
-    return this.querySelector(".live-player-badge");
+  get #liveButton() {
+    return this.querySelector("live-button");
   }
   get #quality() {
-    return this.querySelector(".live-player-quality");
+    return this.querySelector("quality-menu");
   }
-  get #qualitySelect() {
-    return this.querySelector("select");
+  get #stats() {
+    return this.querySelector("player-stats");
+  }
+  get #statsButton() {
+    return this.querySelector(".live-player-stats");
+  }
+  get #soundWords() {
+    return this.querySelector(".live-player-sound");
   }
   get #unmuteButton() {
     return this.querySelector(".live-player-unmute");
   }
 
-  // For tests and the page's own statistics.
   get hls() {
     return this.#hls;
+  }
+  get details() {
+    return this.#hls?.latestLevelDetails;
   }
 }
 

@@ -1,0 +1,18 @@
+// Where a video stands in a live stream, in seconds. `details` is hls.js's account of a playlist.
+
+export function buffered({ buffered: ranges, currentTime }) {
+  for (let i = 0; i < ranges.length; i += 1) {
+    if (ranges.start(i) <= currentTime && currentTime < ranges.end(i)) return ranges.end(i) - currentTime;
+  }
+  return 0;
+}
+
+// The playlist's end has moved on since it was loaded, by all the time that has passed.
+export function latency({ currentTime }, details) {
+  return details.edge + details.age - currentTime;
+}
+
+// To what can be loaded by now: a list that nothing was added to for longer than a part has not moved on.
+export function reach({ currentTime }, details) {
+  return details.edge + Math.min(details.age, details.partTarget) - currentTime;
+}

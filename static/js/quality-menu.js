@@ -1,0 +1,53 @@
+// <quality-menu>: the qualities that a stream has, and the viewer's choice among them, which outlives the stream.
+
+export const AUTO = "auto";
+export const SOUND_ONLY = "audio";
+
+const KEYS = "Enter Space ArrowUp ArrowDown ArrowLeft ArrowRight"; // media-chrome would take them for itself
+
+class QualityMenu extends HTMLElement {
+  #playing = null;
+  choice = AUTO; // or a level's name, or SOUND_ONLY
+
+  connectedCallback() {
+    this.innerHTML = `<label><span class="visually-hidden">Quality</span><select keysused="${KEYS}"></select></label>`;
+    this.#select.addEventListener("change", () => this.#choose());
+  }
+
+  // What the stream has, from the worst to the best. A choice that it does not have becomes automatic.
+  offer(levels, hasSound) {
+    const options = [new Option("Auto", AUTO), ...levels.map((level) => new Option(label(level), level.name)).reverse()];
+    if (hasSound) options.push(new Option("Audio only", SOUND_ONLY));
+    this.#select.replaceChildren(...options);
+    this.#select.value = this.choice;
+    if (this.#select.selectedIndex < 0) this.#select.value = this.choice = AUTO;
+    this.#playing = null;
+    this.hidden = options.length < 3;
+  }
+
+  // The level that is seen now.
+  set playing(level) {
+    this.#playing = level;
+    this.#showAuto();
+  }
+
+  #choose() {
+    this.choice = this.#select.value;
+    this.#showAuto();
+  }
+
+  #showAuto() {
+    const isKnown = this.#playing && this.choice === AUTO;
+    this.#select.options[0].textContent = isKnown ? `Auto (${label(this.#playing)})` : "Auto";
+  }
+
+  get #select() {
+    return this.querySelector("select");
+  }
+}
+
+function label({ name, width, height }) {
+  return `${Math.min(width, height)}p${name === "source" ? " source" : ""}`;
+}
+
+customElements.define("quality-menu", QualityMenu);
