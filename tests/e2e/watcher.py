@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import CDPSession, Locator, Page, expect
 
 from tests.e2e.streamer import Streamer
 from tests.e2e.waiting import until
@@ -45,10 +45,43 @@ COUNT = """
 """
 SEEN = """
 () => {
-  const { video, hls } = document.querySelector("live-player");
-  const levels = hls?.levels.map((level) => level.name) ?? [];
-  const sound = video.webkitAudioDecodedByteCount;
-  return { ...window.seen, position: video.currentTime, height: video.videoHeight, sound, levels };
+  const { video, hls, details, distance } = document.querySelector("live-player");
+  const levels = hls?.levels ?? [];
+  return {
+    ...window.seen,
+    position: video.currentTime,
+    height: video.videoHeight,
+    sound: video.webkitAudioDecodedByteCount,
+    levels: levels.map((level) => level.name),
+    bitrates: levels.map((level) => level.bitrate),
+    level: levels[hls?.currentLevel]?.name,
+    target: distance?.target,
+    behind: distance && details ? details.edge + details.age - video.currentTime - distance.target : null,
+  };
+}
+"""
+
+# What a viewer would notice: that the player waits, that the picture stands still, and that its time leaps.
+NOTICE = """
+() => {
+  const video = document.querySelector("live-player video");
+  const noticed = (window.noticed = { stalls: 0, seeks: 0, still: 0, leap: 0 });
+  window.noticing?.abort();
+  const { signal } = (window.noticing = new AbortController());
+  video.addEventListener("waiting", () => (noticed.stalls += video.seeking ? 0 : 1), { signal });
+  video.addEventListener("seeking", () => (noticed.seeks += 1), { signal });
+  let before = null;
+  const compare = (now, { mediaTime }) => {
+    if (signal.aborted) return;
+    if (before) {
+      const passed = (now - before.now) / 1000;
+      noticed.still = Math.max(noticed.still, passed);
+      noticed.leap = Math.max(noticed.leap, mediaTime - before.mediaTime - 1.1 * passed);
+    }
+    before = { now, mediaTime };
+    video.requestVideoFrameCallback(compare);
+  };
+  video.requestVideoFrameCallback(compare);
 }
 """
 
@@ -57,6 +90,7 @@ class Watcher:
     def __init__(self, page: Page) -> None:
         self.page = page
         self._requested: set[str] = set()
+        self._session: CDPSession | None = None
         self.errors: list[str] = []
         page.on("request", lambda request: self._note(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -89,15 +123,44 @@ class Watcher:
         """The picture moves, and its time goes on, for that long."""
         until(lambda: self.seen["frames"] > 0, PICTURE_S, lambda: (self.seen, self.words.text_content()))
         before = self.seen
-        until(lambda: self.seen["position"] >= before["position"] + seconds, PICTURE_S, lambda: (before, self.seen))
-        assert self.seen["frames"] >= before["frames"] + 5 * seconds
+        wanted = {"position": before["position"] + seconds, "frames": before["frames"] + 5 * seconds}
+        until(lambda: all(self.seen[name] >= at for name, at in wanted.items()), PICTURE_S, lambda: (before, self.seen))
 
     def requested(self) -> set[str]:
         """Renditions of which media was fetched since the last choice. Events come in while the page is asked something."""
         self.page.evaluate("0")
         return self._requested
 
-    def choose(self, level: int) -> None:
-        """A quality, by its number in the player."""
+    def choose(self, quality: str) -> None:
+        """ "auto", a rendition's name, or "audio"."""
         self._requested.clear()
-        self.page.locator("live-player select").select_option(str(level))
+        self.page.get_by_label("Quality").select_option(quality)
+
+    def listen(self, seconds: float = 1) -> None:
+        """The sound goes on for that long."""
+        before = self.seen["position"]
+        until(lambda: self.seen["position"] >= before + seconds, PICTURE_S, lambda: (before, self.seen))
+
+    def notice(self) -> None:
+        """From now on."""
+        self.page.evaluate(NOTICE)
+
+    @property
+    def noticed(self) -> dict[str, Any]:
+        """Stalls, seeks, and for how many seconds the picture stood still, and by how many its time leapt, at most."""
+        return self.page.evaluate("window.noticed")
+
+    # its network
+
+    @property
+    def _devtools(self) -> CDPSession:
+        if self._session is None:
+            self._session = self.page.context.new_cdp_session(self.page)
+            self._session.send("Network.enable")
+        return self._session
+
+    def network(self, bits_per_s: float | None = None, offline: bool = False) -> None:
+        """As fast as that from now on; None: as fast as it is."""
+        rate = -1 if bits_per_s is None else bits_per_s / 8
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": rate, "uploadThroughput": rate}
+        self._devtools.send("Network.emulateNetworkConditions", conditions)
