@@ -30,7 +30,7 @@ COUNT = """
     video.requestVideoFrameCallback(count);
   };
   video.requestVideoFrameCallback(count);
-  video.addEventListener("waiting", () => { if (window.seen.firstAt) window.seen.stalls += 1; });
+  video.addEventListener("waiting", () => { if (window.seen.firstAt && !video.seeking) window.seen.stalls += 1; });
   let heard = null;
   const note = (_, { details, fatal, reason, error }) =>
     window.seen.faults.push([Date.now() / 1000, details, fatal, reason ?? error?.message]);
