@@ -1,12 +1,4 @@
-"""Measures the site on this machine, and writes what was found, with a table and plots, to docs/performance.
-
-  script/bench                    everything, in about 16 minutes
-  script/bench FIGURE…            only these: {figures}
-  script/bench --quick [FIGURE…]  a short look, written to var/bench/performance
-  script/bench --draw             only the table and the plots, of what was measured before
-
-Each figure has a site of its own, on free ports. Nothing else should run meanwhile: what did is in the table.
-"""
+"""Measures figures, each on a site of its own, then writes the page: see script/bench."""
 
 from __future__ import annotations
 
@@ -29,12 +21,13 @@ STOPPING_S = 30
 
 
 def main() -> int:
-    words = (__doc__ or "").format(figures=" ".join(FIGURES))
-    parser = argparse.ArgumentParser("script/bench", description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", choices=[[], *FIGURES])
+    parser = argparse.ArgumentParser("script/bench")
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=" ".join(FIGURES))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--draw", action="store_true")
     options = parser.parse_args()
+    if unknown := set(options.figures) - FIGURES.keys():
+        parser.error(f"no such figure: {' '.join(unknown)}")
     results = QUICK_RESULTS if options.quick else RESULTS
     results.mkdir(parents=True, exist_ok=True)
     failed = [] if options.draw else [name for name in options.figures or FIGURES if not take(name, results, options.quick)]

@@ -16,7 +16,7 @@ FOLDER = CHECKOUT / "var/bench/clips"
 LENGTH_S = 32  # whole groups of pictures and whole audio frames, so that its end fits its beginning
 PICTURE = "testsrc2=size={size}:rate=30,noise=alls=20:allf=t"
 TONE = "sine=frequency=440:sample_rate=48000"
-CODECS = "-c:v libx264 -preset veryfast -bf 2 -g 60 -pix_fmt yuv420p -c:a aac -b:a 128k"
+CODECS = "-c:v libx264 -preset veryfast -bf 2 -g 60 -sc_threshold 0 -pix_fmt yuv420p -c:a aac -b:a 128k"
 LIVE_S = 20
 MEASURED_S = 9
 KBIT_S = {"1280x720": 3000, "640x360": 1000, "320x180": 300}

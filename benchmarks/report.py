@@ -1,5 +1,173 @@
+"""Turns measured figures into one page, with a table of what was aimed at and a plot for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from benchmarks import plots
+from benchmarks.targets import TARGETS, Found, Target, number
+
+HEAD = """\
+# Performance
+
+Written by `script/bench` from the JSON files beside it. Publisher, site, viewers and Chromium share the machine's cores.
+"""
+TITLES = {
+    "glass": "Glass to glass",
+    "start": "Starting",
+    "viewers": "Serving",
+    "encode": "Encoding",
+    "growth": "Growth",
+    "part": "A part's way to the edge",
+}
+Row = Sequence[object]
 
 
 def write(results: Path) -> None:
-    pass
+    found = {name: json.loads(file.read_text()) for name in TITLES if (file := results / f"{name}.json").exists()}
+    if not found:
+        return
+    for name, figure in found.items():
+        plots.PLOTS[name](figure, results / f"{name}.svg")
+    (results / "README.md").write_text(page(found))
+
+
+def page(found: dict[str, Found]) -> str:
+    sections = [HEAD, surroundings(list(found.values())), targets(found)]
+    sections += [section(name, figure) for name, figure in found.items()]
+    return "\n".join(sections)
+
+
+def surroundings(figures: list[Found]) -> str:
+    newest = max(figures, key=lambda figure: figure["at"])
+    versions = ", ".join(f"{name} {version}" for name, version in newest["versions"].items())
+    return f"{newest['at'][:10]}, {newest['machine']}; {versions}.\n"
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
+
+
+def targets(found: dict[str, Found]) -> str:
+    return table(["", "target", "measured", ""], [row(target, found.get(target.figure)) for target in TARGETS])
+
+
+def row(target: Target, figure: Found | None) -> Row:
+    value = None if figure is None else target.read(figure)
+    if value is None:
+        return [target.what, target.aim(), "not measured", ""]
+    return [target.what, target.aim(), f"{number(value)}{target.unit}", "met" if target.met(value) else "**missed**"]
+
+
+def section(name: str, figure: Found) -> str:
+    cores = figure["cores"]
+    load = f"{cores['ours']} cores were ours, {cores['foreign']} others', {cores['stolen']} stolen by other machines"
+    about = ", ".join(f"{key} {figure[key]}" for key in ("publisher", "stream", "ladder") if key in figure)
+    lines = [f"## {TITLES[name]}\n", f"![{TITLES[name]}]({name}.svg)\n", TABLES[name](figure)]
+    lines.append(f"{about.capitalize()}. {figure['at']}, {figure['seconds']} s; {load}.\n" if about else f"{load}.\n")
+    return "\n".join(lines)
+
+
+def glass(figure: Found) -> str:
+    head = ["preset", "rendition", "p50", "p95", "max", "publisher's floor p50", "stalls", "off-rate share", "late frames"]
+    return table(
+        head,
+        [
+            [
+                run["preset"],
+                run["rendition"],
+                *(f"{number(run['glass_ms'][name])} ms" for name in ("p50", "p95", "max")),
+                f"{number(run['floor_ms']['p50'])} ms",
+                run["stalls"],
+                run["off_rate_share"],
+                f"{run['publisher']['late']} of {run['publisher']['frames']}",
+            ]
+            for run in figure["runs"]
+        ],
+    )
+
+
+def start(figure: Found) -> str:
+    named = {
+        "publisher's start → first frame in a waiting page": "publish_to_first_frame_ms",
+        "page opened → first frame of a running stream": "open_to_first_frame_ms",
+        "2 s later: how much older than it will stay": "late_after_2s_ms",
+    }
+    return table(
+        ["ms", "p50", "p95", "max", "times"],
+        [[name, *(number(figure[key][each]) for each in ("p50", "p95", "max", "count"))] for name, key in named.items()],
+    )
+
+
+def viewers(figure: Found) -> str:
+    head = ["viewers", "req/s", "MB/s", "list wait p50/p95/p99 ms", "part wait p50/p95/p99 ms", "origin req per part"]
+    head += ["Redis commands per part (reads)", "cores: edge, origin, Redis", "generator, others", "viewers per core"]
+
+    def waits(spread: Found) -> str:
+        return " / ".join(number(spread[name]) for name in ("p50", "p95", "p99"))
+
+    return table(
+        head,
+        [
+            [
+                number(each["viewers"]),
+                number(each["requests_per_s"]),
+                each["mb_per_s"],
+                waits(each["list_wait_ms"]),
+                waits(each["part_wait_ms"]),
+                each["origin_requests_per_part"],
+                f"{each['redis_commands_per_part']} ({each['redis_reads_per_part']})",
+                ", ".join(f"{each['cores'][name]:.3f}" for name in ("edge", "origin", "redis")),
+                f"{each['cores']['generator']:.2f}, {max(0.0, each['cores']['foreign']):.2f}",
+                number(each["viewers_per_core"]),
+            ]
+            for each in figure["levels"]
+        ],
+    )
+
+
+def encode(figure: Found) -> str:
+    names = {"bare": "bare ffmpeg, same command lines", "multi": "one ffmpeg with all outputs"}
+    return table(
+        ["against", "our ffmpegs", "our Python", "Redis", "the other", "ratio", "memory: ours", "the other"],
+        [
+            [
+                names[each["against"]],
+                *(f"{each['cores'][side]:.3f}" for side in ("ffmpeg", "python", "redis", "other")),
+                each["ratio"],
+                f"{each['memory_mb']['ffmpeg'] + each['memory_mb']['python']} MB",
+                f"{each['memory_mb']['other']} MB",
+            ]
+            for each in figure["windows"]
+        ],
+    )
+
+
+def growth(figure: Found) -> str:
+    head = ["broadcasts", "cores", "memory", "cores per broadcast", "memory per broadcast"]
+    return table(
+        head,
+        [
+            [
+                each["broadcasts"],
+                each["cores"],
+                f"{each['memory_mb']} MB",
+                each.get("cores_per_broadcast", ""),
+                f"{each['memory_mb_per_broadcast']} MB" if "memory_mb_per_broadcast" in each else "",
+            ]
+            for each in figure["levels"]
+        ],
+    )
+
+
+def part(figure: Found) -> str:
+    return table(
+        ["ms", "p50", "p95", "max", "parts"],
+        [[name, *(number(each[key]) for key in ("p50", "p95", "max", "count"))] for name, each in figure["renditions"].items()],
+    )
+
+
+TABLES = {"glass": glass, "start": start, "viewers": viewers, "encode": encode, "growth": growth, "part": part}

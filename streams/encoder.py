@@ -9,7 +9,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 
@@ -112,7 +112,7 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
     writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
     try:
         await writer.begin(job.opening)
-        async with clock.follow(redis, job.broadcast_id) as view:
+        async with clock.follow(redis, job.broadcast_id) if job.rendition == AUDIO else nullcontext(clock.ClockView()) as view:
             return await _eras(job, writer, view, first_part)
     except Fenced:
         return Outcome.FENCED
