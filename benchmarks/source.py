@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,13 +51,15 @@ class Picture:
 def publish(url: str, seconds: float, width: int, height: int) -> tuple[int, int]:
     """In real time; says when it starts, returns how many frames it made and how many came more than a frame late."""
     picture, late = Picture(width, height), 0
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     print(int(time.time() * 1000), flush=True)
     with subprocess.Popen(command(url, width, height), stdin=subprocess.PIPE) as ffmpeg:
         assert ffmpeg.stdin
         began = time.monotonic()
         for number in itertools.count():
             due = began + number / FPS
-            if due - began > seconds or ffmpeg.poll() is not None:
+            if due - began > seconds or ffmpeg.poll() is not None or stopping.is_set():
                 break
             wait = due - time.monotonic()
             if wait > 0:
@@ -89,7 +93,9 @@ def publishing(streamer: Streamer, seconds: float, size: str) -> Iterator[Source
         try:
             yield Source(process, int(process.stdout.readline()))
         finally:
-            process.terminate()
+            if process.poll() is None:
+                process.terminate()
+                process.communicate()
 
 
 def main(url: str, seconds: str, size: str = "1280x720") -> None:
