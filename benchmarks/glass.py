@@ -25,12 +25,6 @@ WINDOW_S, QUICK_WINDOW_S = 60, 12
 START_S = 8  # how long the publisher goes on for the page's start
 STEADY_RATE = 0.005
 
-SET_PRESET = """
-from accounts.models import Channel
-if any(field.name == "latency" for field in Channel._meta.fields):
-    print(Channel.objects.filter(name="{name}").update(latency="{preset}"))
-"""
-
 
 def settings(folder: Path) -> dict[str, str]:
     """With more transcodes the publisher, its encoders and Chromium would fill two cores."""
@@ -39,27 +33,21 @@ def settings(folder: Path) -> dict[str, str]:
 
 def measure(site: Site, quick: bool) -> dict[str, Any]:
     with Cast(site) as cast, launch_chromium() as browser:
-        alice = cast.join("alice")
-        clip.introduce(SIZE, alice)
+        streamers = {preset: cast.join("alice", latency=preset) for preset in dict.fromkeys(preset for preset, _ in RUNS)}
+        clip.introduce(SIZE, *streamers.values())
         runs = [
-            run(browser, alice, preset, rendition, QUICK_WINDOW_S if quick else WINDOW_S)
+            {"preset": preset, "rendition": rendition}
+            | run(browser, streamers[preset], rendition, QUICK_WINDOW_S if quick else WINDOW_S)
             for preset, rendition in RUNS
-            if set_preset(alice, preset)
         ]
     return {"publisher": f"{SIZE}, {source.FPS} frames/s, two B-frames", "ladder": LADDER, "runs": runs}
 
 
-def set_preset(streamer: Streamer, preset: str) -> bool:
-    """False where channels have no presets, and this is not the one that all have."""
-    done = streamer.site.manage("shell", "--no-imports", "--command", SET_PRESET.format(name=streamer.name, preset=preset))
-    return done.strip() == "1" or preset == "low"
-
-
-def run(browser: Browser, streamer: Streamer, preset: str, rendition: str, window_s: int) -> dict[str, Any]:
+def run(browser: Browser, streamer: Streamer, rendition: str, window_s: int) -> dict[str, Any]:
     tab = browser.new_page()
     page.open_page(tab, streamer)
+    page.choose(tab, rendition)
     with source.publishing(streamer, START_S + SETTLE_S + window_s, SIZE) as publisher:
-        page.force(tab, rendition)
         tab.wait_for_function("window.seen.first")
         with floor.reading(streamer.site, WIDTH) as ages:
             tab.wait_for_timeout((SETTLE_S + window_s) * 1000)
@@ -67,11 +55,10 @@ def run(browser: Browser, streamer: Streamer, preset: str, rendition: str, windo
         tab.close()
         made, late = publisher.end()
     streamer.wait_until_over()
-    figures = {"preset": preset, "rendition": rendition} | figures_of(seen, ages, window_s)
-    return figures | {"publisher": {"frames": made, "late": late}}
+    return figures(seen, ages, window_s) | {"publisher": {"frames": made, "late": late}}
 
 
-def figures_of(seen: Seen, ages: Sequence[tuple[float, float]], window_s: float) -> dict[str, Any]:
+def figures(seen: Seen, ages: Sequence[tuple[float, float]], window_s: float) -> dict[str, Any]:
     assert seen.first is not None
     begin = seen.first + SETTLE_S * 1000
     end = begin + window_s * 1000

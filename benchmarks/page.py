@@ -16,7 +16,7 @@ WATCH = """
   const canvas = Object.assign(document.createElement("canvas"), { width: cells * 3, height: 3 });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const watch = (video) => {
-    video.addEventListener("waiting", () => seen.waits.push(Date.now()));
+    video.addEventListener("waiting", () => video.seeking || seen.waits.push(Date.now()));
     const read = (now, frame) => {
       const cell = video.videoWidth / widths;
       context.drawImage(video, 0, 0, cell * cells, cell, 0, 0, cells * 3, 3);
@@ -42,18 +42,14 @@ WATCH = """
 }
 """
 
-FORCE = """
-(name) => new Promise((resolve) => {
-  const player = document.querySelector("live-player");
-  const force = () => {
-    const index = player.hls?.levels?.findIndex((level) => level.name === name) ?? -1;
-    if (index < 0) return setTimeout(force, 20);
-    player.hls.startLevel = player.hls.nextLevel = index;
-    resolve(index);
-  };
-  force();
-})
+# As the player measures it: how much further from the live edge than it aims at.
+OFF = """
+({ video, details, distance }) => {
+  const reach = details.edge + Math.min(details.age, details.partTarget) - video.currentTime;
+  return 1000 * (reach - distance.target);
+}
 """
+CHOOSE = "(rendition) => (document.querySelector('quality-menu').choice = rendition)"
 
 
 @dataclass(frozen=True)
@@ -86,8 +82,13 @@ def open_page(page: Page, streamer: Streamer) -> None:
     page.wait_for_function("document.querySelector('live-player')?.dataset.state")
 
 
-def force(page: Page, rendition: str) -> None:
-    page.evaluate(FORCE, rendition)
+def choose(page: Page, rendition: str) -> None:
+    """As a viewer who chose it for an earlier stream on this page."""
+    page.evaluate(CHOOSE, rendition)
+
+
+def off_target_ms(page: Page) -> float:
+    return page.evaluate(f"({OFF})(document.querySelector('live-player'))")
 
 
 def seen(page: Page) -> Seen:

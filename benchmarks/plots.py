@@ -52,7 +52,7 @@ def glass(found: Found, file: Path) -> None:
 
 def start(found: Found, file: Path) -> None:
     names = {"publish_to_first_frame_ms": "publish → frame", "open_to_first_frame_ms": "open → frame"}
-    names["late_after_2s_ms"] = "late 2 s later"
+    names["off_after_2s_ms"] = "off target 2 s later"
     with drawn(file) as [axes]:
         for row, name in enumerate(names):
             each = found[name]["each"]

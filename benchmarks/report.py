@@ -94,7 +94,7 @@ def start(figure: Found) -> str:
     named = {
         "publisher's start → first frame in a waiting page": "publish_to_first_frame_ms",
         "page opened → first frame of a running stream": "open_to_first_frame_ms",
-        "2 s later: how much older than it will stay": "late_after_2s_ms",
+        "2 s later: off the player's target": "off_after_2s_ms",
     }
     return table(
         ["ms", "p50", "p95", "max", "times"],

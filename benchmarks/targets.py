@@ -19,7 +19,8 @@ class Target:
     at_least: bool = False
 
     def aim(self) -> str:
-        return f"{'≥' if self.at_least else '≤'} {number(self.limit)}{self.unit}"
+        sign = "≥ " if self.at_least else "≤ "
+        return f"{sign if self.limit else ''}{number(self.limit)}{self.unit}"
 
     def met(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
@@ -74,17 +75,17 @@ def per_broadcast(name: str) -> Callable[[Found], float]:
 
 TARGETS = [
     Target("glass", "Glass to glass, 360p transcode: p50", " ms", 1450, glass("low", "360p", "glass_ms", "p50")),
-    Target("glass", "… p95", " ms", 1700, glass("low", "360p", "glass_ms", "p95")),
-    Target("glass", "… stalls in a minute", "", 0, glass("low", "360p", "stalls")),
-    Target("glass", "… preset ultra: p50", " ms", 1200, glass("ultra", "360p", "glass_ms", "p50")),
+    Target("glass", "Glass to glass, 360p transcode: p95", " ms", 1700, glass("low", "360p", "glass_ms", "p95")),
+    Target("glass", "Stalls in that minute", "", 0, glass("low", "360p", "stalls")),
+    Target("glass", "Glass to glass, preset ultra: p50", " ms", 1200, glass("ultra", "360p", "glass_ms", "p50")),
     Target("start", "Publisher's start → first frame: p50", " ms", 1900, at("publish_to_first_frame_ms", "p50")),
     Target("start", "Page opened → first frame: p50", " ms", 1000, at("open_to_first_frame_ms", "p50")),
-    Target("start", "… older than it will stay, 2 s later: p95", " ms", 100, at("late_after_2s_ms", "p95")),
+    Target("start", "Off the player's target 2 s later: p95", " ms", 100, at("off_after_2s_ms", "p95")),
     Target("viewers", "Origin requests per part, 1,000 viewers over 1", "", 1.1, origin_growth),
     Target("viewers", "Viewers per core of edge, origin and Redis, at 400", "", 1100, at_level(400, "viewers_per_core"), True),
-    Target("viewers", "… at 1,000", "", 1100, at_level(1000, "viewers_per_core"), True),
+    Target("viewers", "Viewers per core, at 1,000", "", 1100, at_level(1000, "viewers_per_core"), True),
     Target("viewers", "Wait for a part's list at 400 viewers: p95", " ms", 100, at_level(400, "list_wait_ms", "p95")),
-    Target("viewers", "… for the part itself: p95", " ms", 100, at_level(400, "part_wait_ms", "p95")),
+    Target("viewers", "Wait for the part itself at 400 viewers: p95", " ms", 100, at_level(400, "part_wait_ms", "p95")),
     Target("encode", "Encoder over bare ffmpeg, CPU", " ×", 1.05, at("over_bare")),
     Target("growth", "CPU per broadcast, four over one", " ×", 1.1, per_broadcast("cores_per_broadcast")),
     Target("growth", "Memory per broadcast, four over one", " ×", 1.1, per_broadcast("memory_mb_per_broadcast")),

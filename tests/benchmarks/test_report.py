@@ -54,7 +54,7 @@ def test_a_target_is_met_or_missed(p50: float, verdict: str) -> None:
 
 def test_what_was_not_measured_is_said() -> None:
     page = report.page({"glass": glass(1400)})
-    assert row(page, "… preset ultra: p50")[2:] == ["not measured", ""]
+    assert row(page, "Glass to glass, preset ultra: p50")[2:] == ["not measured", ""]
     assert row(page, "Encoder over bare ffmpeg, CPU")[2:] == ["not measured", ""]
 
 
