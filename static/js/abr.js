@@ -25,6 +25,7 @@ export const ABR_CONFIG = {
 export class SegmentAbr extends Hls.DefaultConfig.abrController {
   pinned = -1; // the level that the viewer has chosen
   #answer = -1;
+  #last = {}; // the segment and part that was loaded last
   #changedAt = -Infinity;
   #failedAt = null;
 
@@ -52,7 +53,7 @@ export class SegmentAbr extends Hls.DefaultConfig.abrController {
   }
 
   get #isBetweenSegments() {
-    const { fragCurrent: segment, partCurrent: part } = this;
+    const { segment, part } = this.#last;
     const details = segment && this.hls.levels[segment.level]?.details;
     if (!part || !details) return true;
     const isLast = !details.partList?.some(({ fragment, index }) => fragment.sn === segment.sn && index > part.index);
@@ -62,9 +63,10 @@ export class SegmentAbr extends Hls.DefaultConfig.abrController {
   // A change costs the time for another playlist.
   #mayRise(to) {
     if (performance.now() - this.#changedAt < UP_AFTER_MS) return false;
-    const bits = this.hls.levels[to].bitrate * (this.partCurrent?.duration ?? 0);
+    const { levels, latestLevelDetails, mainForwardBufferInfo } = this.hls;
+    const bits = levels[to].bitrate * (latestLevelDetails?.partTarget ?? 0);
     const takes = (2 * this.bwEstimator.getEstimateTTFB()) / 1000 + bits / this.bwEstimator.getEstimate();
-    return (this.hls.mainForwardBufferInfo?.len ?? 0) > takes + UP_SPARE_S;
+    return (mainForwardBufferInfo?.len ?? 0) > takes + UP_SPARE_S;
   }
 
   onLevelSwitching(event, data) {
@@ -77,10 +79,15 @@ export class SegmentAbr extends Hls.DefaultConfig.abrController {
     this.#failedAt = performance.now();
   }
 
-  // hls.js would never again choose a level of which a part failed, not even if there was no network.
   onFragLoaded(event, data) {
     super.onFragLoaded(event, data);
-    if (this.#failedAt === null || performance.now() - this.#failedAt < FORGIVE_MS) return;
+    const { frag: segment, part } = data;
+    if (segment.type === "main" && segment.sn !== "initSegment") this.#last = { segment, part };
+    if (this.#failedAt !== null && performance.now() - this.#failedAt > FORGIVE_MS) this.#forgive();
+  }
+
+  // hls.js would never again choose a level of which a part failed, not even if it was because there was no network.
+  #forgive() {
     this.#failedAt = null;
     for (const level of this.hls.levels) level.loadError = level.fragmentError = 0;
   }
@@ -88,11 +95,12 @@ export class SegmentAbr extends Hls.DefaultConfig.abrController {
   // hls.js calls this often while a part is loading. Its own rule gives parts up that would have come in time.
   _abandonRulesCheck = () => {
     const { fragCurrent: segment, partCurrent: part, hls } = this;
-    const { stats, duration } = part ?? {};
-    if (!stats || stats.loading.end || segment.level !== hls.loadLevel || hls.loadLevel === 0 || this.pinned >= 0) return;
-    const takes = performance.now() - stats.loading.start;
-    if (takes < HOPELESS * duration * 1000) return;
-    this.bwEstimator.sample(takes, stats.loaded);
+    const isBest = hls.loadLevel === 0 || this.pinned >= 0;
+    const isFirst = !this.#last.segment; // it is slow because the page is being set up
+    if (!part || part.stats.loading.end || segment.level !== hls.loadLevel || isBest || isFirst) return;
+    const takes = performance.now() - part.stats.loading.start;
+    if (takes < HOPELESS * part.duration * 1000) return;
+    this.bwEstimator.sample(takes, part.stats.loaded);
     hls.nextLoadLevel = 0;
   };
 }
