@@ -22,6 +22,8 @@ TITLES = {
     "growth": "Growth",
     "part": "A part's way to the edge",
 }
+QUIET = 0.15  # cores
+
 Row = Sequence[object]
 
 
@@ -63,12 +65,15 @@ def row(target: Target, figure: Found | None) -> Row:
 
 
 def section(name: str, figure: Found) -> str:
+    about = "; ".join(f"{key}: {figure[key]}" for key in ("publisher", "stream", "ladder") if key in figure)
+    return f"## {TITLES[name]}\n\n![{TITLES[name]}]({name}.svg)\n\n{TABLES[name](figure)}\n{about}. {when(figure)}\n"
+
+
+def when(figure: Found) -> str:
     cores = figure["cores"]
-    load = f"{cores['ours']} cores were ours, {cores['foreign']} others', {cores['stolen']} stolen by other machines"
-    about = ", ".join(f"{key} {figure[key]}" for key in ("publisher", "stream", "ladder") if key in figure)
-    lines = [f"## {TITLES[name]}\n", f"![{TITLES[name]}]({name}.svg)\n", TABLES[name](figure)]
-    lines.append(f"{about.capitalize()}. {figure['at']}, {figure['seconds']} s; {load}.\n" if about else f"{load}.\n")
-    return "\n".join(lines)
+    busy = " **The machine was busy with something else.**" if cores["foreign"] > QUIET else ""
+    used = f"{cores['ours']} cores were ours, {cores['foreign']} others', {cores['stolen']} stolen by other machines"
+    return f"Measured {figure['at']} for {figure['seconds']} s; {used}.{busy}"
 
 
 def glass(figure: Found) -> str:
