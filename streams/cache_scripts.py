@@ -1,12 +1,20 @@
 """The Lua scripts of the segment cache. What an encode job writes is refused where its epoch is lower than the stored one."""
 
+from streams.hls.stamps import LEAP_MS, TURN_MS
+from streams.hls.timeline import WINDOW_SEGMENTS
+
+WINDOW_S = WINDOW_SEGMENTS * 2
+PART_TTL_S = 3 * WINDOW_S
+TTL_S = 3600
+TIMELINE_RECORDS = 600  # more than a window of the shortest parts
 CLOCK_PAIRS = 24
 CLOCK_TOLERANCE_MS = 5
 SHORTEST_SEGMENT_MS = 1400
 FIRST_MSN = 10
-LATE_AUDIO_MS = 1500  # after the first video rendition; then the broadcast is without
-LATE_VIDEO_MS = 2200  # also for audio that is known to come
-ERA_JUMP_MS = 3000
+LATE_MS = 2200  # after the first video rendition; then the broadcast is without
+LATE_AUDIO_MS = 5000  # there is at least silence as soon as somebody encodes it
+BEHIND_MS = 20_000  # so late may media come out of an encoder
+ALIVE_MS = 6000  # while there are new segments so often, some encoder sees whether the stamps leap
 
 # KEYS master; ARGV ttl
 END = """
@@ -44,20 +52,47 @@ redis.call('SET', KEYS[1], text, 'EX', ARGV[2])
 redis.call('PUBLISH', ARGV[3], text)
 """
 
-FENCE = """
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if not epoch then return 'FORGOTTEN' end
-if tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
-if redis.call('HEXISTS', KEYS[2], 'ended') == 1 then return 'FENCED' end
-"""
-
-# A broadcast's ladder is fixed once every expected rendition has reported, or when the late ones have been waited for.
-SEAL = (
+# What follows is for encode jobs. KEYS rendition, master, clock; ARGV epoch, …
+JOB = (
     f"""
-local LATE_AUDIO, LATE_VIDEO = {LATE_AUDIO_MS}, {LATE_VIDEO_MS}
+local TTL, PART_TTL, RECORDS = {TTL_S}, {PART_TTL_S}, {TIMELINE_RECORDS}
+local LATE, LATE_AUDIO = {LATE_MS}, {LATE_AUDIO_MS}
+local FIRST, TOLERANCE, SHORTEST, KEPT = {FIRST_MSN}, {CLOCK_TOLERANCE_MS}, {SHORTEST_SEGMENT_MS}, {CLOCK_PAIRS}
+local TURN, LEAP, BEHIND, ALIVE = {TURN_MS}, {LEAP_MS}, {BEHIND_MS}, {ALIVE_MS}
 """
     + """
-local function seal(master, channel, now)
+local base, master, clock = KEYS[1], KEYS[2], KEYS[3]
+local id, rendition = string.match(base, '{(.-)}:(.+)')
+local function announce(text) redis.call('PUBLISH', 'hls:' .. id, text) end
+local function changed_clock() redis.call('PUBLISH', 'clock:' .. id, '') end
+if redis.call('HEXISTS', master, 'ended') == 1 then return 'FENCED' end
+local epoch = redis.call('HGET', base, 'epoch')
+if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
+"""
+)
+
+# ARGV epoch, the opening's fields (missing only where Redis was emptied) → 'OK' | 'FENCED'
+BEGIN = (
+    JOB
+    + """
+redis.call('HSET', base, 'epoch', ARGV[1])
+redis.call('EXPIRE', base, TTL)
+for i = 2, #ARGV, 2 do redis.call('HSETNX', master, ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', master, TTL)
+return 'OK'
+"""
+)
+
+FENCE = (
+    JOB
+    + """
+if not epoch then return 'FORGOTTEN' end
+"""
+)
+
+# A broadcast's ladder is fixed once every expected rendition has reported, or when the late ones have been waited for.
+SEAL = """
+local function seal(now)
   local h = {}
   local flat = redis.call('HGETALL', master)
   for i = 1, #flat, 2 do h[flat[i]] = flat[i + 1] end
@@ -66,8 +101,7 @@ local function seal(master, channel, now)
   for name in string.gmatch(h['expected'], '[^,]+') do
     local report = h['r:' .. name]
     if not report then
-      local hurried = name == 'audio' and not h['audio_comes']
-      if age < (hurried and LATE_AUDIO or LATE_VIDEO) then return end
+      if age < (name == 'audio' and LATE_AUDIO or LATE) then return end
       redis.call('HSET', master, 'r:' .. name, 'absent')
     elseif report ~= 'absent' then
       listed[#listed + 1] = name
@@ -75,121 +109,157 @@ local function seal(master, channel, now)
     end
   end
   redis.call('HSET', master, 'sealed', table.concat(listed, ','), 'target_s', math.floor(gop / 1000 + 1.39 + 0.5))
-  redis.call('PUBLISH', channel, 'master')
+  announce('master')
 end
 """
-)
 
-# KEYS rendition, master; ARGV epoch, ttl, the opening's fields (missing only where Redis was emptied) → 'OK' | 'FENCED'
-BEGIN = """
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
-if redis.call('HEXISTS', KEYS[2], 'ended') == 1 then return 'FENCED' end
-redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-for i = 3, #ARGV, 2 do redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 1]) end
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-return 'OK'
-"""
-
-# KEYS rendition, master; ARGV epoch, ttl, base, init bytes → the init's number
+# ARGV epoch, init bytes → the init's number
 INIT = (
     FENCE
     + """
-local n = redis.call('HINCRBY', KEYS[1], 'init', 1)
-redis.call('SET', ARGV[3] .. ':init:' .. n, ARGV[4], 'EX', ARGV[2])
+local n = redis.call('HINCRBY', base, 'init', 1)
+redis.call('SET', base .. ':init:' .. n, ARGV[2], 'EX', TTL)
 return n
 """
 )
 
-# KEYS rendition, master; ARGV epoch, ttl, name, report, keyframe interval ms, channel, now ms → 1 if it is or may be listed
+# ARGV epoch, report, keyframe interval ms, now ms → 1 if it is or may be listed
 REPORT = (
-    SEAL
-    + FENCE
+    FENCE
+    + SEAL
     + """
-if not redis.call('HGET', KEYS[2], 'sealed') then
-  redis.call('HSET', KEYS[2], 'r:' .. ARGV[3], ARGV[4], 'gop:' .. ARGV[3], ARGV[5])
-  if ARGV[3] ~= 'audio' and ARGV[4] ~= 'absent' then redis.call('HSETNX', KEYS[2], 'first_ms', ARGV[7]) end
-  seal(KEYS[2], ARGV[6], tonumber(ARGV[7]))
+local report, now = ARGV[2], tonumber(ARGV[4])
+if not redis.call('HGET', master, 'sealed') then
+  redis.call('HSET', master, 'r:' .. rendition, report, 'gop:' .. rendition, ARGV[3])
+  if rendition ~= 'audio' and report ~= 'absent' then redis.call('HSETNX', master, 'first_ms', now) end
+  seal(now)
 end
-local sealed = redis.call('HGET', KEYS[2], 'sealed')
-if not sealed then return ARGV[4] == 'absent' and 0 or 1 end
-if ARGV[4] == 'absent' then
+local sealed = redis.call('HGET', master, 'sealed')
+if not sealed then return report == 'absent' and 0 or 1 end
+if report == 'absent' then
   local left = {}
-  for name in string.gmatch(sealed, '[^,]+') do if name ~= ARGV[3] then left[#left + 1] = name end end
-  redis.call('HSET', KEYS[2], 'sealed', table.concat(left, ','))
-  redis.call('PUBLISH', ARGV[6], 'master')
+  for name in string.gmatch(sealed, '[^,]+') do if name ~= rendition then left[#left + 1] = name end end
+  redis.call('HSET', master, 'sealed', table.concat(left, ','))
+  announce('master')
   return 0
 end
-return string.find(',' .. sealed .. ',', ',' .. ARGV[3] .. ',', 1, true) and 1 or 0
+return string.find(',' .. sealed .. ',', ',' .. rendition .. ',', 1, true) and 1 or 0
 """
 )
 
-# KEYS rendition, master; ARGV epoch, ttl, base, fields, part bytes, part ttl, records kept, channel, rendition, now ms
+# ARGV epoch, the part's fields, its bytes, now ms → its number
 STORE = (
-    SEAL
-    + FENCE
+    FENCE
+    + SEAL
     + """
-local n = redis.call('HINCRBY', KEYS[1], 'n', 1)
-local record = '[' .. n .. ',"part",' .. ARGV[1] .. ',' .. ARGV[4] .. ']'
-redis.call('SET', ARGV[3] .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[5], 'EX', ARGV[6])
-redis.call('RPUSH', ARGV[3] .. ':timeline', record)
-redis.call('LTRIM', ARGV[3] .. ':timeline', -tonumber(ARGV[7]), -1)
-redis.call('EXPIRE', ARGV[3] .. ':timeline', ARGV[2])
-redis.call('EXPIRE', ARGV[3] .. ':init:' .. (redis.call('HGET', KEYS[1], 'init') or 0), ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-if ARGV[9] ~= 'audio' then redis.call('HSET', KEYS[2], 'pictured_ms', ARGV[10]) end
-seal(KEYS[2], ARGV[8], tonumber(ARGV[10]))
-redis.call('PUBLISH', ARGV[8], ARGV[9] .. ' ' .. record)
+local n, now = redis.call('HINCRBY', base, 'n', 1), tonumber(ARGV[4])
+local record = '[' .. n .. ',"part",' .. ARGV[1] .. ',' .. ARGV[2] .. ']'
+redis.call('SET', base .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[3], 'EX', PART_TTL)
+redis.call('RPUSH', base .. ':timeline', record)
+redis.call('LTRIM', base .. ':timeline', -RECORDS, -1)
+redis.call('EXPIRE', base .. ':timeline', TTL)
+redis.call('EXPIRE', base .. ':init:' .. (redis.call('HGET', base, 'init') or 0), TTL)
+redis.call('EXPIRE', base, TTL)
+redis.call('EXPIRE', master, TTL)
+if rendition ~= 'audio' then redis.call('HSET', master, 'pictured_ms', now) end
+seal(now)
+announce(rendition .. ' ' .. record)
 return n
 """
 )
 
-# KEYS rendition, master, clock; ARGV epoch, ttl, pts, now, channel → {msn or -1, era, offset}
+# A second of the source, with how far every rendition has got and what the sound's job measured.
+# ARGV epoch, figures, how many are kept
+NOTE = (
+    FENCE
+    + """
+local prefix, ends = string.sub(master, 1, -7), {}
+for name in string.gmatch(redis.call('HGET', master, 'expected') or '', '[^,]+') do
+  local record = redis.call('LINDEX', prefix .. name .. ':timeline', -1)
+  record = record and cjson.decode(record)
+  if record and record[2] == 'part' then
+    ends[#ends + 1] = cjson.encode(name) .. ':' .. math.floor(record[4][4] + record[4][5])
+  end
+end
+local audio = redis.call('HGET', prefix .. 'ingest', 'audio') or 'null'
+local sample = '{"ends":{' .. table.concat(ends, ',') .. '},"audio":' .. audio .. ',' .. string.sub(ARGV[2], 2)
+redis.call('RPUSH', prefix .. 'health', sample)
+redis.call('LTRIM', prefix .. 'health', -ARGV[3], -1)
+redis.call('EXPIRE', prefix .. 'health', TTL)
+return 'OK'
+"""
+)
+
+# What era it is, and how far its stamps should have got.
+CLOCK = """
+local now = tonumber(ARGV[#ARGV])
+local c = redis.call('HMGET', clock, 'era', 'offset_ms', 'pairs', 'next', 'at_ms', 'before')
+local era, offset, pairs_ = tonumber(c[1] or 0), tonumber(c[2]), c[3] or ''
+local last = tonumber(string.match(pairs_, '@(-?%d+) $'))
+local at = tonumber(c[5] or now)
+local due = last and last + now - at or offset and now - offset
+local function fits(stamp) return stamp - due <= LEAP and due - stamp <= BEHIND end
+local function known(pairs_, pts)
+  for m, p in string.gmatch(pairs_, '(%d+)@(-?%d+)') do
+    if math.abs(tonumber(p) - pts) <= TOLERANCE then return tonumber(m) end
+  end
+end
+local function begin_era(...)
+  redis.call('HSET', clock, 'era', era + 1, 'pairs', '', 'at_ms', now, 'before', era .. ' ' .. offset .. ' ' .. pairs_, ...)
+  changed_clock()
+end
+"""
+
+# ARGV epoch, own era, presentation time, now ms → {msn, era, offset}, or {} where no segment begins
 BOUNDARY = (
     FENCE
-    + f"""
-local FIRST, TOLERANCE, SHORTEST, KEPT = {FIRST_MSN}, {CLOCK_TOLERANCE_MS}, {SHORTEST_SEGMENT_MS}, {CLOCK_PAIRS}
-"""
+    + CLOCK
     + """
-local pts, now = tonumber(ARGV[3]), tonumber(ARGV[4])
-local c = redis.call('HMGET', KEYS[3], 'era', 'offset_ms', 'pairs', 'next')
-local era, offset, pairs_, msn = tonumber(c[1] or 0), tonumber(c[2] or now - pts), c[3] or '', tonumber(c[4] or 0)
-if not c[4] then
-  local began = tonumber(redis.call('HGET', KEYS[2], 'began_ms') or now)
+local own, pts = tonumber(ARGV[2]), tonumber(ARGV[3])
+offset = offset or now - pts
+if due and own ~= era then
+  local e, o, p = string.match(c[6] or '', '^(%d+) (-?%d+) (.*)')
+  if tonumber(e) == own and known(p, pts) then return {known(p, pts), own, tonumber(o)} end
+  if not fits(pts) then return {} end
+end
+if known(pairs_, pts) then return {known(pairs_, pts), era, offset} end
+if last and pts - last < SHORTEST then return {} end
+local msn = tonumber(c[4])
+if not msn then
+  local began = tonumber(redis.call('HGET', master, 'began_ms') or now)
   msn = FIRST + math.floor(math.max(0, now - began) / 1000)
 end
-local last, count = nil, 0
-for m, p in string.gmatch(pairs_, '(%d+)@(-?%d+)') do
-  last, count = tonumber(p), count + 1
-  if math.abs(last - pts) <= TOLERANCE then return {tonumber(m), era, offset} end
-end
-if last and pts - last < SHORTEST then return {-1, era, offset} end
+local _, count = string.gsub(pairs_, ' ', ' ')
 if count >= KEPT then pairs_ = string.gsub(pairs_, '^%S+ ', '') end
 pairs_ = pairs_ .. msn .. '@' .. pts .. ' '
-redis.call('HSET', KEYS[3], 'era', era, 'offset_ms', offset, 'pairs', pairs_, 'next', msn + 1)
-redis.call('EXPIRE', KEYS[3], ARGV[2])
-redis.call('PUBLISH', ARGV[5], 'pairs')
+redis.call('HSET', clock, 'era', era, 'offset_ms', offset, 'pairs', pairs_, 'next', msn + 1, 'at_ms', now)
+redis.call('EXPIRE', clock, TTL)
+changed_clock()
 return {msn, era, offset}
 """
 )
 
-# KEYS rendition, master, clock; ARGV epoch, ttl, pts, now, channel → era
-JUMP = (
+# The stamps have leapt: a new era begins, unless another rendition has begun it. An encoder that has just begun (own era -1)
+# knows of no leap: it joins the era that it finds, if that is alive.
+# ARGV epoch, own era, stamp within a turn, now ms → {era, the stamp near the time that it should have}
+ERA = (
     FENCE
-    + f"""
-local ERA_JUMP = {ERA_JUMP_MS}
-"""
+    + CLOCK
     + """
-local pts, now = tonumber(ARGV[3]), tonumber(ARGV[4])
-local c = redis.call('HMGET', KEYS[3], 'era', 'offset_ms')
-local era, offset = tonumber(c[1] or 0), tonumber(c[2] or now - pts)
-if math.abs(now - offset - pts) > ERA_JUMP then
-  era, offset = era + 1, now - pts
-  redis.call('HSET', KEYS[3], 'era', era, 'offset_ms', offset, 'pairs', '')
-  redis.call('PUBLISH', ARGV[5], 'pairs')
-end
-return era
+local own, stamp = tonumber(ARGV[2]), tonumber(ARGV[3])
+if not due then return {0, stamp} end
+local near = stamp + TURN * math.floor((due - stamp) / TURN + 0.5)
+if own < 0 and (last and now - at <= ALIVE or fits(near)) or own >= 0 and own < era then return {era, near} end
+begin_era('offset_ms', now - stamp)
+return {era + 1, stamp}
+"""
+)
+
+# ARGV epoch, now ms. A new era begins, in which the picture has another shape.
+RESHAPE = (
+    FENCE
+    + CLOCK
+    + """
+if offset then begin_era('shape', (redis.call('HGET', clock, 'shape') or 0) + 1) end
 """
 )

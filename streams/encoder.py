@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
-import signal
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from streams import clock, ffmpeg
+from streams.child import Child, child
 from streams.hls import fmp4
 from streams.ladder import AUDIO, BY_NAME, SOURCE, Profile
-from streams.packager import Jumped, Packager, Withdraw, packager
+from streams.packager import Again, Packager, SourcePackager, VideoPackager, Withdraw
 from streams.segment_cache import Fenced, Forgotten, Opening, Writer
+from streams.sound import AudioPackager, Silence
 
 log = logging.getLogger(__name__)
 
-SILENCE_S = 5.0  # without a fragment: the stream is over
-CHUNK = 1 << 18
+STEADY_S = 10.0  # an ffmpeg that ends after that is followed by another at once; the reconciler has patience with the others
+OVERTAKEN_S = 3.0  # as STEADY_S, where there is a reason to begin anew
 # ffmpeg's words
 NO_SUCH_STREAM = "matches no streams"
 CANNOT_COPY = "codec not currently supported in container"
@@ -33,10 +31,35 @@ CANNOT_COPY = "codec not currently supported in container"
 class Outcome(Enum):
     SILENT = "the stream fell silent"
     ENDED = "ffmpeg ended"
+    OVERTAKEN = "what it read has changed"
     WITHDRAWN = "the broadcast does without this rendition"
     FENCED = "somebody else has taken over, or the broadcast has ended"
     FORGOTTEN = "Redis was emptied"
     CANCELLED = "the worker is stopping"
+
+
+class Way(NamedTuple):
+    """How ffmpeg is started."""
+
+    fresh: bool  # what comes first is the picture: before the publisher sends, or where there is no sound
+    encode_audio: bool = False
+
+
+class Attempt(NamedTuple):
+    """What became of one ffmpeg."""
+
+    outcome: Outcome
+    complaints: list[str]
+    stored: bool  # anything
+    lasted_s: float
+
+    def complained(self, words: str) -> bool:
+        return any(words in line for line in self.complaints)
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Once."""
+        return self.outcome is Outcome.OVERTAKEN or (self.outcome is Outcome.ENDED and not self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +76,12 @@ class Job:
     def broadcast_id(self) -> str:
         return self.opening.broadcast_id
 
-    def argv(self, fresh: bool, encode_audio: bool) -> list[str]:
+    def argv(self, way: Way) -> list[str]:
         if self.rendition == SOURCE:
-            return ffmpeg.source(self.binary, self.url, fresh)
+            return ffmpeg.source(self.binary, self.url, way.fresh)
         if self.rendition == AUDIO:
-            return ffmpeg.audio(self.binary, self.url, encode_audio)
-        return ffmpeg.transcode(self.binary, self.url, fresh, BY_NAME[self.rendition], self.profile, self.preset)
-
-
-class Child:
-    """An ffmpeg process and the last lines that it complained in."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout and process.stderr
-        self.process = process
-        self.stdout = process.stdout
-        self.complaints: deque[str] = deque(maxlen=20)
-        self._listening = asyncio.create_task(self._listen(process.stderr))
-
-    async def _listen(self, stderr: asyncio.StreamReader) -> None:
-        while line := await stderr.readline():
-            if text := line.decode(errors="replace").strip():
-                self.complaints.append(text)
-
-    def said(self, words: str) -> bool:
-        return any(words in line for line in self.complaints)
-
-    async def stop(self) -> None:
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
-        await self._listening
-
-
-@asynccontextmanager
-async def child(argv: list[str]) -> AsyncIterator[Child]:
-    """ffmpeg dies with this process, and with this block."""
-    process = await asyncio.create_subprocess_exec(
-        "setpriv",
-        "--pdeathsig",
-        "KILL",
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=CHUNK,
-        env={"PATH": os.environ.get("PATH", os.defpath), "AV_LOG_FORCE_NOCOLOR": "1"},
-    )
-    running = Child(process)
-    try:
-        yield running
-    finally:
-        await running.stop()
+            return ffmpeg.audio(self.binary, self.url, way.encode_audio)
+        return ffmpeg.transcode(self.binary, self.url, way.fresh, BY_NAME[self.rendition], self.profile, self.preset)
 
 
 async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]]) -> Outcome:
@@ -112,81 +89,106 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
     writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
     try:
         await writer.begin(job.opening)
-        async with clock.follow(redis, job.broadcast_id) if job.rendition == AUDIO else nullcontext(clock.ClockView()) as view:
-            return await _eras(job, writer, view, first_part)
+        async with clock.follow(redis, job.broadcast_id, watermarks=job.rendition == AUDIO) as view:
+            return await _children(job, writer, packager(job, writer, view), first_part)
     except Fenced:
         return Outcome.FENCED
     except Forgotten:
         return Outcome.FORGOTTEN
 
 
-async def _eras(job: Job, writer: Writer, view: clock.ClockView, first_part: Callable[[], Awaitable[None]]) -> Outcome:
-    """One ffmpeg after the other: a jump of the stamps begins a new one, and so does audio that cannot be copied."""
-    fresh, encode_audio = job.epoch == 1, False
+def packager(job: Job, writer: Writer, view: clock.ClockView) -> Packager:
+    part_ms = job.opening.part_ms
+    if job.rendition == AUDIO:
+        return AudioPackager(writer, part_ms, now_ms, view, lambda rate, channels: silence(job.binary, rate, channels))
+    kind = SourcePackager if job.rendition == SOURCE else VideoPackager
+    return kind(writer, part_ms, now_ms, view, job.profile)
+
+
+async def silence(binary: str, rate: int, channels: int) -> Silence:
+    async with child(ffmpeg.silence(binary, rate, channels)) as running:
+        init, *frames = fmp4.Reader().feed(await running.output.read_all())
+    assert isinstance(init, fmp4.Init) and isinstance(frames[-2], fmp4.Frame)
+    return Silence(init, frames[-2])  # the last one is cut off
+
+
+async def _children(job: Job, writer: Writer, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Outcome:
+    """One ffmpeg after the other, for as long as the next one may do what the last one could not."""
+    way, first = Way(fresh=job.epoch == 1 or not await writer.sounds()), True
     while True:
-        pack = packager(writer, job.opening.part_ms, now_ms, job.profile, view)
-        async with child(job.argv(fresh, encode_audio)) as running:
-            try:
-                outcome = await _read(running, pack, first_part)
-            except Jumped as jump:
-                era = await writer.jump(jump.pts_ms, now_ms())
-                log.info("%s of %s: era %d", job.rendition, job.broadcast_id, era)
-                fresh = False
-                continue
-            except Withdraw as reason:
-                return await _withdraw(job, writer, str(reason))
-            except fmp4.Unsupported as error:
-                running.complaints.append(f"{CANNOT_COPY}: {error.name}")
-                outcome = Outcome.ENDED
-        if pack.stored or outcome is Outcome.SILENT:
-            return _explain(job, running, outcome)
-        if running.said(CANNOT_COPY):
-            if job.rendition != AUDIO:
-                await writer.measured({"unsupported": True})
-                return await _withdraw(job, writer, "the source cannot be copied")
-            if not encode_audio:
-                encode_audio = True
-                await writer.promise_audio()
-                continue
-        if running.said(NO_SUCH_STREAM) and not fresh:
-            return await _withdraw(job, writer, "there is no such track")
-        if not fresh:
-            return _explain(job, running, outcome)
-        fresh = False  # it may have come too late for a short analysis
+        try:
+            attempt = await _attempt(job, way, pack, first_part)
+            again = await _goes_on(job, pack, way, attempt) or (first and attempt.may_be_repeated)
+        except Withdraw as reason:
+            log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
+            await writer.report(None, now_ms())
+            return Outcome.WITHDRAWN
+        if not again:
+            break
+        way, first = Way(not await writer.sounds(), way.encode_audio or attempt.complained(CANNOT_COPY)), False
+    if attempt.complaints:
+        log.info("%s of %s: %s: %s", job.rendition, job.broadcast_id, attempt.outcome.value, attempt.complaints[-1])
+    return attempt.outcome
 
 
-async def _withdraw(job: Job, writer: Writer, reason: str) -> Outcome:
-    log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
-    await writer.report(None, now_ms())
-    return Outcome.WITHDRAWN
+async def _attempt(job: Job, way: Way, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Attempt:
+    began, stored = time.monotonic(), pack.stored
+    pack.expect()
+    async with child(job.argv(way)) as running:
+        try:
+            outcome = await _read(running, pack, first_part)
+        except fmp4.Unsupported as error:
+            running.complaints.append(f"{CANNOT_COPY}: {error.name}")
+            outcome = Outcome.ENDED
+        except Again as reason:
+            log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
+            outcome = Outcome.OVERTAKEN
+    await pack.end()
+    return Attempt(outcome, list(running.complaints), pack.stored > stored, time.monotonic() - began)
 
 
-def _explain(job: Job, running: Child, outcome: Outcome) -> Outcome:
-    if running.complaints:
-        log.info("%s of %s: %s: %s", job.rendition, job.broadcast_id, outcome.value, running.complaints[-1])
-    return outcome
+async def _goes_on(job: Job, pack: Packager, way: Way, attempt: Attempt) -> bool:
+    """Whether to start another at once; if not, that is for the reconciler to say. Raises Withdraw."""
+    if attempt.outcome in (Outcome.SILENT, Outcome.OVERTAKEN):
+        return attempt.outcome is Outcome.OVERTAKEN and attempt.lasted_s >= OVERTAKEN_S
+    if attempt.complained(CANNOT_COPY):
+        if job.rendition != AUDIO:
+            await pack.writer.measured({"unsupported": True})
+            raise Withdraw("the source cannot be copied")
+        return not way.encode_audio
+    if attempt.complained(NO_SUCH_STREAM):
+        if job.rendition == AUDIO:
+            await pack.clock.moves()
+            return True  # it may still come
+        if not way.fresh:
+            raise Withdraw("there is no such track")
+    return attempt.stored and attempt.lasted_s >= STEADY_S
 
 
 async def _read(running: Child, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Outcome:
     reader = fmp4.Reader()
-    patience: float | None = None  # until the publisher sends media
     while True:
         try:
-            async with asyncio.timeout(patience):
-                chunk = await running.stdout.read(CHUNK)
+            chunk = await running.output.read(pack.patience_s)
         except TimeoutError:
-            return Outcome.SILENT
+            if not await pack.idle():
+                return Outcome.SILENT
+            continue
         if not chunk:
             return Outcome.ENDED
         for item in reader.feed(chunk):
             if isinstance(item, fmp4.Init):
                 await pack.begin(item)
-                patience = SILENCE_S
                 continue
+            if len(running.configurations) > 1:
+                await pack.writer.reshape(now_ms())
+                raise Again("the picture has another size")
             before = pack.stored
             await pack.push(item)
             if not before and pack.stored:
                 await first_part()
+        if pause_ms := pack.pause_ms():
+            await running.output.pause(pause_ms / 1000, chunk)
 
 
 def now_ms() -> int:

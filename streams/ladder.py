@@ -11,6 +11,7 @@ LONGEST_LISTED_GOP_S = 4.0  # with keyframes further apart, the source's own qua
 ASSUMED_FPS = 30.0
 CLOSEST_FRAMES_S = 0.030  # frames closer together than this are dropped
 GOP_S = 2  # between keyframes of a transcode
+GOP_SLACK_S = 1.0  # a publisher that drops frames, or was measured for a moment only, seems to send fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class Rung:
     name: str
     size: int
     kbit_s: int
+
+    @property
+    def peak_bit_s(self) -> int:
+        """Of a segment: the encoder's buffer, of half a second, may be spent on one."""
+        return round(self.kbit_s * 1000 * (1 + 0.5 / GOP_S))
 
 
 RUNGS = (Rung("360p", 360, 800), Rung("480p", 480, 1400), Rung("720p", 720, 2800))
@@ -50,6 +56,16 @@ class Profile:
 def kept_fps(fps: float) -> float:
     """What is left of a source's frame rate in a transcode: 60 becomes 30, 50 becomes 25."""
     return fps / ceil(fps * CLOSEST_FRAMES_S)
+
+
+def longest_gop(profile: Profile | None) -> int:
+    """Of a transcode, in frames.
+
+    A listed source sets all keyframes: one of ours in between would begin a segment that it cannot begin.
+    """
+    fps = profile.fps if profile and profile.fps else ASSUMED_FPS
+    seconds = profile.gop_s + GOP_SLACK_S if profile and profile.lists_source else GOP_S
+    return round(seconds * kept_fps(fps))
 
 
 def fits(rung: Rung, size: int) -> bool:

@@ -61,6 +61,8 @@ LIVE = """
 SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND expires_at >= clock_timestamp()
 """
 
+WITHDRAWN = "SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND withdrawn"
+
 LAPSED = f"""
 FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
 WHERE l.expires_at < clock_timestamp() AND NOT l.withdrawn
@@ -137,6 +139,13 @@ def live(broadcast_id: str) -> set[str]:
     """The renditions that somebody encodes."""
     with connection.cursor() as cursor:
         cursor.execute(LIVE, {"broadcast": broadcast_id})
+        return {rendition for (rendition,) in cursor.fetchall()}
+
+
+def withdrawn(broadcast_id: str) -> set[str]:
+    """The renditions that the broadcast does without."""
+    with connection.cursor() as cursor:
+        cursor.execute(WITHDRAWN, {"broadcast": broadcast_id})
         return {rendition for (rendition,) in cursor.fetchall()}
 
 

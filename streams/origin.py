@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +13,10 @@ from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
 
-from streams import segment_cache
-from streams.cache_client import client
+from streams import audience, beacon, segment_cache
+from streams.audience import NotCounted
+from streams.beacon import BadBeacon
+from streams.cache_client import segments
 from streams.hls import playlist
 from streams.hls.playlist import BadQuery, Constants, Directives, Want
 from streams.watch import Timeout, Watch, Watches
@@ -26,6 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 START_S = 10.0  # how long a first request waits for a broadcast that is starting
 STATE_S = 10.0
+HINTS_AHEAD = 2
 TARGETS_BLOCKED = 3  # RFC 8216bis 6.2.5.2: 503 after three target durations
 FOREVER = f"public, max-age={segment_cache.PART_TTL_S}, immutable"
 FRESH = "max-age=0, no-cache"
@@ -33,7 +37,9 @@ FRESH = "max-age=0, no-cache"
 HLS = re.compile(
     r"/hls/([a-z0-9]{16})/(?:master\.m3u8|([a-z0-9]{1,16})/(?:playlist\.m3u8|([ips])(\d{1,9})(?:-(\d{1,9}))?\.mp4))"
 )
-LIVE = re.compile(r"/live/([a-z0-9_]{3,30})(\.m3u8|/state)")
+LIVE = re.compile(r"/live/([a-z0-9_]{3,30})(\.m3u8|/state|/viewers|/thumbnail\.jpg)")
+BEACON = re.compile(r"/hls/([a-z0-9]{16})/beacon")
+SHORTLY = "public, max-age=5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,11 @@ class Answer:
 
 
 NOT_FOUND = Answer(404, b"There is no such stream, or it has ended.\n")
+NOT_COUNTED = {
+    "UNKNOWN": NOT_FOUND,
+    "RENDITION": Answer(400, b"This broadcast has no such rendition.\n"),
+    "FULL": Answer(429, b"So many watch from this address already that one more is not counted.\n"),
+}
 UNAVAILABLE = Answer(503, b"The stream is not ready. Try again.\n", headers={"retry-after": "1"})
 
 
@@ -58,15 +69,21 @@ class Origin:
     @property
     def watches(self) -> Watches:
         if self._watches is None:
-            self._watches = Watches(client())
+            self._watches = Watches(segments())
         return self._watches
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         try:
-            answer = await self.answer(scope["method"], scope["path"], dict(parse_qsl(scope["query_string"].decode("latin-1"))))
-        except BadQuery as error:
+            if match := BEACON.fullmatch(scope["path"]):
+                answer = await self._hear(match[1], scope, receive)
+            else:
+                query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+                answer = await self.answer(scope["method"], scope["path"], query)
+        except (BadQuery, BadBeacon) as error:
             answer = Answer(400, f"{error}.\n".encode())
+        except NotCounted as error:
+            answer = NOT_COUNTED[str(error)]
         except Timeout:
             answer = UNAVAILABLE
         except RedisError as error:
@@ -89,7 +106,7 @@ class Origin:
             return await self._file(watch, rendition, kind, [int(n) for n in numbers if n is not None])
         if match := LIVE.fullmatch(path):
             name, page = match.groups()
-            return await (self._redirect(name) if page == ".m3u8" else self._state(name, query.get("after", "")))
+            return await (self._state(name, query.get("after", "")) if page == "/state" else self._about(name, page))
         return NOT_FOUND
 
     async def _file(self, watch: Watch, rendition: str, kind: str, numbers: list[int]) -> Answer:
@@ -108,15 +125,49 @@ class Origin:
             return NOT_FOUND
         return Answer(200, data, "audio/mp4" if rendition == "audio" else "video/mp4", FOREVER)
 
-    async def _redirect(self, name: str) -> Answer:
-        page = await segment_cache.shown(self.watches.redis, name)
+    async def _about(self, name: str, what: str) -> Answer:
+        """Of what a channel broadcasts now."""
+        redis = self.watches.redis
+        page = await segment_cache.shown(redis, name)
         if page is None or page["state"] not in ("starting", "live", "reconnecting"):
             return NOT_FOUND
-        return Answer(302, cache=FRESH, headers={"location": page["playlist"]})
+        if what == ".m3u8":
+            return Answer(302, cache=FRESH, headers={"location": page["playlist"]})
+        if what == "/viewers":
+            counts = await audience.watching(redis, [page["id"]], _now_ms())
+            return _viewers(counts[page["id"]], SHORTLY)
+        jpeg = await segment_cache.thumbnail(redis, page["id"])
+        return Answer(200, jpeg, "image/jpeg", SHORTLY) if jpeg else NOT_FOUND
+
+    async def _hear(self, broadcast_id: str, scope: Message, receive: Receive) -> Answer:
+        if scope["method"] != "POST":
+            return Answer(405, headers={"allow": "POST"})
+        if dict(scope["headers"]).get(b"sec-fetch-site", b"same-origin") != b"same-origin":
+            return Answer(403, b"Players tell of themselves from this site's own pages.\n")
+        found = beacon.parse(await _body(receive))
+        address = scope["client"][0] if scope["client"] else ""
+        return _viewers(await audience.tell(self.watches.redis, broadcast_id, address, found, _now_ms()))
 
     async def _state(self, name: str, after: str) -> Answer:
         page = await self.watches.page(name, after, STATE_S)
         return Answer(200, json.dumps(page or {"n": 0, "state": "offline"}).encode(), "application/json", FRESH)
+
+
+async def _body(receive: Receive) -> bytes:
+    """No more of it than a beacon may have, and a byte."""
+    body, more = b"", True
+    while more and len(body) <= beacon.LONGEST_BYTES:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
+
+
+def _viewers(count: int, cache: str = "no-store") -> Answer:
+    return Answer(200, json.dumps({"viewers": count}).encode(), "application/json", cache)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 async def _master(watch: Watch) -> Answer:
@@ -141,6 +192,8 @@ async def _media(watch: Watch, rendition: str, ask: Directives) -> Answer:
     cache = FRESH
     if ask.want:
         await _blocked(watch, rendition, ask.want, constants)
+        if not watch.lists(rendition):
+            return NOT_FOUND
         cache = f"public, max-age={6 * constants.target_s}"
     return Answer(200, watch.text(rendition, constants, ask.skip), playlist.CONTENT_TYPE, cache)
 
@@ -148,14 +201,18 @@ async def _media(watch: Watch, rendition: str, ask: Directives) -> Answer:
 async def _blocked(watch: Watch, rendition: str, want: Want, constants: Constants) -> None:
     playlist.check_ahead(want, watch.timelines[rendition], constants)
     await watch.until(
-        lambda: watch.timelines[rendition].holds(want.msn, want.part) or _over(watch), TARGETS_BLOCKED * constants.target_s
+        lambda: watch.timelines[rendition].holds(want.msn, want.part) or not watch.lists(rendition) or _over(watch),
+        TARGETS_BLOCKED * constants.target_s,
     )
 
 
 async def _hinted(watch: Watch, rendition: str, epoch: int, number: int) -> None:
-    """The part that the playlist hints at is held until it exists (RFC 8216bis 6.2.6)."""
+    """The part that the playlist hints at is held until it exists (RFC 8216bis 6.2.6).
+
+    So is the one after it: another process may have heard of a part that this one will hear of in a moment.
+    """
     timeline = watch.timelines.get(rendition)
-    if timeline is None or timeline.hint != f"{epoch}-{number}":
+    if timeline is None or timeline.epoch != epoch or not 1 <= number - timeline.number <= HINTS_AHEAD:
         return
     seconds = TARGETS_BLOCKED * (watch.master.target_s if watch.master and watch.master.target_s else 1)
     await watch.until(lambda: watch.timelines[rendition].number >= number or _over(watch), seconds)

@@ -11,15 +11,20 @@ from streams.clock import ClockView
 from streams.hls import fmp4
 from streams.hls.cutter import Cut, Cutter
 from streams.hls.fmp4 import Frame, Init
+from streams.hls.pace import PAUSE_MS, Pace
 from streams.hls.playlist import Variant
+from streams.hls.stamps import Line, within_turn
 from streams.hls.timeline import Part
-from streams.ladder import AUDIO, BY_NAME, GOP_S, LONGEST_LISTED_GOP_S, RUNGS, SOURCE, Profile, kept_fps
-from streams.measure import Drift, Measure
-from streams.segment_cache import Writer
+from streams.ladder import BY_NAME, GOP_S, LONGEST_LISTED_GOP_S, RUNGS, SOURCE, Profile, kept_fps, longest_gop
+from streams.measure import Measure, Recent
+from streams.segment_cache import Tick, Writer
 
+SILENCE_S = 5.0  # without a fragment: the stream is over
 MEASURE_EVERY_MS = 5000
 FIRST_MEASURE_MS = 4500
-AUDIO_PEAK = 192_000  # bit/s; most publishers send 128 to 160 k
+TELL_MS = 50
+REFUSED_MS = 4000
+LONGEST_OPEN_GOP_MS = LONGEST_LISTED_GOP_S * 1100  # a dropped frame or two are forgiven
 SOURCE_HEADROOM = 1.3  # a short look at a stream's bit rate, and its peak
 
 
@@ -27,161 +32,260 @@ class Withdraw(Exception):
     """The broadcast does without this rendition."""
 
 
-class Jumped(Exception):
-    """The publisher's stamps left the wall clock: a new era begins with a new ffmpeg."""
-
-    def __init__(self, pts_ms: int) -> None:
-        super().__init__(pts_ms)
-        self.pts_ms = pts_ms
+class Again(Exception):
+    """This ffmpeg is of no more use; another one would be."""
 
 
 class Packager(ABC):
-    """What all renditions have in common: init sections, cutting, storing."""
+    """What all renditions have in common: init sections, stamps on the clock's line, storing."""
 
-    def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int]) -> None:
+    def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView) -> None:
         self.writer = writer
         self.part_ms = part_ms
         self.now_ms = now_ms
-        self.reported = False
+        self.clock = clock
         self.stored = 0
-        self.drift = Drift()
+        self.patience_s: float | None = None
+        self.init: Init
+        self.init_number = 0  # none yet
+        self.segment: Tick | None = None  # the one that is open
+        self.last: Frame | None = None
+        self.pace = Pace()
+
+    def expect(self) -> None:
+        """A new ffmpeg has been started, and waits for the publisher."""
+        self.patience_s = None
 
     async def begin(self, init: Init) -> None:
-        self.check(init)
-        self.init = init
-        self.init_number = await self.writer.init(init.data)
+        """It writes."""
+        if not self.init_number:
+            self.check(init)
+        if not self.init_number or init.data != self.init.data:
+            self.init_number = await self.writer.init(init.data)
+        self.init, self.line = init, Line(init.timescale)
         self.cutter = Cutter(init.timescale, self.part_ms)
+        self.shape, self.patience_s = self.clock.shape, SILENCE_S
+
+    async def end(self) -> None:
+        """It has ended: what is open will not become longer."""
+        if self.init_number:
+            await self.store(self.cutter.leave())
 
     def check(self, init: Init) -> None:  # noqa: B027 most have nothing to check
         """Raises Withdraw where this rendition makes no sense."""
 
-    @abstractmethod
     async def push(self, frame: Frame) -> None:
-        """Raises Withdraw, Jumped, and what the Writer raises."""
+        """Raises Withdraw, Again, and what the Writer raises."""
+        if self.line.look(frame):
+            await self.find(frame)
+        if placed := self.line.place(frame):
+            self.last = placed
+            await self.take(placed)
+
+    @abstractmethod
+    async def find(self, frame: Frame) -> None:
+        """Settle stamps that have leapt, or are an ffmpeg's first, where they belong, if that can be told."""
+
+    @abstractmethod
+    async def take(self, frame: Frame) -> None:
+        """A frame on the clock's line."""
+
+    def pause_ms(self) -> float:
+        """For so long nothing comes that could not wait."""
+        if self.last is None or self.segment is None or self.line.astray:
+            return 0
+        keyframe_ms = self.clock.until_boundary_ms(self.ms(self.last.pts)) - self.ms(self.last.duration)
+        delay_ms = self.now_ms() - self.segment.offset_ms - self.ms(self.last.dts)
+        return self.pace.pause_ms(min(keyframe_ms, fmp4.ms(self.cutter.quiet, self.init.timescale)), delay_ms)
+
+    async def idle(self) -> bool:
+        """Nothing has come for `patience_s`: whether to wait on."""
+        return False
 
     def ms(self, ticks: int) -> int:
-        return round(fmp4.ms(ticks, self.init.timescale))
+        return self.line.ms(ticks)
 
-    async def store(self, cuts: list[Cut], era: int, offset_ms: int) -> None:
+    async def store(self, cuts: list[Cut]) -> None:
         for cut in cuts:
+            assert self.segment
             part = Part(
                 number=0,
                 epoch=self.writer.epoch,
                 msn=cut.msn,
-                era=era,
+                era=self.segment.era,
                 init=self.init_number,
-                at_ms=offset_ms + self.ms(cut.start),
+                at_ms=self.segment.offset_ms + self.ms(cut.start),
                 duration_ms=fmp4.ms(cut.duration, self.init.timescale),
                 independent=cut.independent,
             )
             await self.writer.store(part, fmp4.part(cut.frames, self.stored + 1), self.now_ms())
             self.stored += 1
 
-    def check_jump(self, pts_ms: int) -> None:
-        if self.drift.jumped(pts_ms, self.now_ms()):
-            raise Jumped(pts_ms)
+    async def cut(self, frame: Frame, tick: Tick | None) -> None:
+        """Add a frame; `tick` where it begins a segment."""
+        if tick:
+            await self.store(self.cutter.close())  # what is open still belongs to the segment before
+            self.segment = tick
+        await self.store(self.cutter.push(frame, tick.msn if tick else None))
 
 
 class VideoPackager(Packager):
     """A transcode."""
 
-    def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int], profile: Profile | None) -> None:
-        super().__init__(writer, part_ms, now_ms)
+    def __init__(
+        self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView, profile: Profile | None
+    ) -> None:
+        super().__init__(writer, part_ms, now_ms, clock)
         self.profile = profile
-        self.era = self.offset_ms = 0
-        self.boundary_ms: int | None = None
-        gop_s = max(GOP_S, profile.gop_s) if profile and profile.lists_source else GOP_S
-        self.longest_ms = gop_s * 1000 + SHORTEST_SEGMENT_MS - 2 * CLOCK_TOLERANCE_MS
-        self.drives_audio = writer.rendition in (SOURCE, RUNGS[0].name)  # the source may be left out
+        self.listed: bool | None = None  # None: not decided
+        self.boundary_ms = self.delay = self.told_ms = self.refused_ms = 0
+        self.gop_ms = round(max(GOP_S, profile.gop_s if profile and profile.lists_source else 0) * 1000)
+        self.longest_ms = self.gop_ms + SHORTEST_SEGMENT_MS - 2 * CLOCK_TOLERANCE_MS
+        self.is_lowest = writer.rendition == RUNGS[0].name
 
     def check(self, init: Init) -> None:
         rung = BY_NAME[self.writer.rendition]
         if rung is not RUNGS[0] and min(init.width, init.height) < rung.size and self.profile is None:
             raise Withdraw(f"the source is smaller than {rung.name}")
 
-    async def push(self, frame: Frame) -> None:
-        pts_ms = self.ms(frame.pts)
-        self.check_jump(self.ms(frame.dts))
-        msn = await self._boundary(frame, pts_ms)
-        cuts = self.cutter.push(frame, msn)
-        await self.store(cuts, self.era, self.offset_ms)
-        if not self.reported:
-            self.reported = True
-            await self.report()
-        if self.drives_audio and self._near_boundary(pts_ms):
-            await self.writer.watermark(pts_ms)
+    async def take(self, frame: Frame) -> None:
+        self.check_shape()
+        stored, tick = self.stored, await self._tick(frame)
+        if tick is None and self.segment and self.segment.era != self.line.era:
+            await self.store(self.cutter.leave())
+        if tick and frame.key:
+            self.delay = frame.pts - frame.dts
+        # decoding times like those of a transcode: players place what comes after a discontinuity by them
+        await self.cut(frame._replace(dts=frame.dts + self.delay), tick)
+        if self.listed is None:
+            await self.decide()
+        if self.segment:
+            pts_ms = self.ms(frame.pts)
+            is_news = self._near_boundary(pts_ms) and not 0 <= pts_ms - self.told_ms < TELL_MS
+            if is_news or self.stored > stored:
+                await self._tell(self.segment, pts_ms)
 
-    async def report(self) -> None:
+    def check_shape(self) -> None:
+        if self.clock.shape != self.shape:
+            raise Again("the picture has another size")
+
+    async def find(self, frame: Frame) -> None:
+        if frame.key:
+            stamp_ms = self.ms(frame.dts)
+            era, near_ms = await self.writer.era(self.line.left, within_turn(stamp_ms), self.now_ms())
+            self.line.settle(era, near_ms - stamp_ms)
+
+    async def decide(self) -> None:
         rung = BY_NAME[self.writer.rendition]
         fps = kept_fps(self.profile.fps) if self.profile else 0
-        if not await self.writer.report(self.variant(rung.kbit_s, fps), self.now_ms()):
+        self.listed = await self.writer.report(self.variant(rung.peak_bit_s, fps), self.now_ms(), self.gop_ms)
+        if not self.listed:
             raise Withdraw(f"{rung.name} came too late")
 
-    async def _boundary(self, frame: Frame, pts_ms: int) -> int | None:
-        if not frame.key and not self._overdue(pts_ms):
+    async def _tick(self, frame: Frame) -> Tick | None:
+        """Where a segment begins: at a keyframe that is a boundary; without one where another rendition has begun a segment,
+        or where this one would become too long."""
+        if self.cutter.msn is None and not frame.key:
             return None
-        tick = await self.writer.boundary(pts_ms, self.now_ms())
-        if tick.msn is not None:
-            # parts that are still open belong to the era before
-            await self.store(self.cutter.close(), self.era, self.offset_ms)
-            self.boundary_ms, self.era, self.offset_ms = pts_ms, tick.era, tick.offset_ms
-        return tick.msn
+        pts_ms = self.ms(frame.pts)
+        tick = None
+        if not frame.key and self.clock.era == self.line.era:
+            tick = self._newer(self.clock.tick(pts_ms))
+        if frame.key or (tick is None and self._overdue(frame)):
+            tick = self._newer(await self.writer.boundary(self.line.era, pts_ms, self.now_ms()))
+            self._check_refused(frame, tick)
+        if tick:
+            self.boundary_ms, self.line.era = pts_ms, tick.era
+        return tick
+
+    def _check_refused(self, frame: Frame, tick: Tick | None) -> None:
+        """Another rendition alone has leapt, say: a new ffmpeg joins the era that is on."""
+        self.refused_ms = 0 if tick else self.refused_ms + self.ms(frame.duration)
+        if self.refused_ms > REFUSED_MS:
+            self.refused_ms = 0
+            raise Again("its segments are refused")
+
+    def _newer(self, tick: Tick | None) -> Tick | None:
+        return tick if tick and (self.segment is None or tick.msn > self.segment.msn) else None
+
+    async def _tell(self, segment: Tick, pts_ms: int) -> None:
+        """Audio goes on as far as the picture has got. One of the two that tell it may be missing for a while."""
+        if self.is_lowest or self.writer.rendition == SOURCE:
+            self.told_ms = pts_ms
+            await self.writer.watermark(segment.era, pts_ms)
 
     def _near_boundary(self, pts_ms: int) -> bool:
-        return self.boundary_ms is not None and pts_ms - self.boundary_ms >= SHORTEST_SEGMENT_MS - self.part_ms
+        """Where the end of a part of sound may wait for every word; the rendition that is always there has them."""
+        return self.is_lowest and pts_ms - self.boundary_ms >= SHORTEST_SEGMENT_MS - TELL_MS
 
-    def _overdue(self, pts_ms: int) -> bool:
-        """A segment that reaches the target duration without a keyframe is closed there."""
-        return self.boundary_ms is not None and pts_ms - self.boundary_ms >= self.longest_ms
+    def pause_ms(self) -> float:
+        return 0 if self.last and self._near_boundary(self.ms(self.last.pts)) else super().pause_ms()
 
-    def variant(self, kbit_s: int, fps: float) -> Variant:
-        return Variant(self.writer.rendition, self.init.codec, kbit_s * 1000, self.init.width, self.init.height, fps)
+    def _overdue(self, frame: Frame) -> bool:
+        """A segment that would cross the target duration without a keyframe is closed before."""
+        return self.ms(frame.pts + frame.duration) - self.boundary_ms > self.longest_ms
+
+    def variant(self, bit_s: int, fps: float) -> Variant:
+        return Variant(self.writer.rendition, self.init.codec, bit_s, self.init.width, self.init.height, fps)
 
 
 class SourcePackager(VideoPackager):
     """The publisher's own video, which also says what the publisher sends."""
 
-    def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int], profile: Profile | None) -> None:
-        super().__init__(writer, part_ms, now_ms, profile)
+    def __init__(
+        self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView, profile: Profile | None
+    ) -> None:
+        super().__init__(writer, part_ms, now_ms, clock, profile)
         self.measure = Measure()
-        self.measured_ms = FIRST_MEASURE_MS - MEASURE_EVERY_MS
-        self.listed = profile is None or profile.lists_source
-        self.absent = False
+        self.recent = Recent()
+        self.measured_ms: float = FIRST_MEASURE_MS - MEASURE_EVERY_MS
 
     def check(self, init: Init) -> None:
         pass
 
-    def _overdue(self, pts_ms: int) -> bool:
-        """Whoever switched to a segment without a keyframe would see nothing: then rather no source at all."""
-        if super()._overdue(pts_ms):
-            self.listed = False
-        return False
+    def check_shape(self) -> None:
+        """It is the source's ffmpeg that sees the change."""
 
-    async def push(self, frame: Frame) -> None:
-        self.measure.add(frame, self.ms(frame.dts))
+    async def take(self, frame: Frame) -> None:
+        self.measure.add(frame, fmp4.ms(frame.duration, self.init.timescale))
         if self.measure.length_ms - self.measured_ms >= MEASURE_EVERY_MS:
             self.measured_ms = self.measure.length_ms
             await self.writer.measured(self.figures())
-        if self.listed:
-            await super().push(frame)
-        elif not self.absent:
-            self.absent = True
-            await self.writer.report(None, self.now_ms())
+        await self._look(frame)
+        if self.listed is not False and self.measure.open_gop_ms > LONGEST_OPEN_GOP_MS:
+            await self._leave()
+        if self.listed is not False:
+            await super().take(frame)
 
-    async def report(self) -> None:
+    async def _look(self, frame: Frame) -> None:
+        now_ms = self.now_ms()
+        self.recent.add(len(frame.data), self.ms(frame.dts), now_ms)
+        if figures := self.recent.look(now_ms):
+            gop_ms = max(self.measure.last_gop_ms, self.measure.open_gop_ms)
+            more = {"era": self.line.era, "gop_s": round(gop_ms / 1000, 2), "reorder_ms": round(self.measure.reorder_ms)}
+            await self.writer.note(figures | more)
+
+    def pause_ms(self) -> float:
+        return PAUSE_MS if self.listed is False else super().pause_ms()
+
+    async def decide(self) -> None:
         """A publisher that is not known yet is listed with its second keyframe, if that comes in time."""
-        if self.profile is not None:
-            kbit_s, fps, gop_ms = self.profile.kbit_s, self.profile.fps, round(self.profile.gop_s * 1000)
-        elif self.measure.gop_ms:
-            kbit_s, fps, gop_ms = self.measure.kbit_s, self.measure.fps, self.measure.gop_ms
-        elif self.measure.longest_gop_ms > LONGEST_LISTED_GOP_S * 1000:
-            kbit_s, fps, gop_ms = 0, 0.0, self.measure.longest_gop_ms
-        else:
-            self.reported = False
+        if self.profile is not None and not self.profile.lists_source:
+            await self._leave()
             return
-        self.listed = gop_ms <= LONGEST_LISTED_GOP_S * 1000
-        variant = self.variant(round(kbit_s * SOURCE_HEADROOM), fps) if self.listed else None
-        self.listed = await self.writer.report(variant, self.now_ms(), gop_ms)
+        known = self.profile or self.measure
+        if not known.gop_s:
+            return
+        if self.profile is None and round(known.gop_s * kept_fps(known.fps)) > longest_gop(None):
+            await self._leave()  # transcodes have keyframes between its own; the next time they will know
+            return
+        variant = self.variant(round(known.kbit_s * 1000 * SOURCE_HEADROOM), known.fps)
+        self.listed = await self.writer.report(variant, self.now_ms(), round(known.gop_s * 1000))
+
+    async def _leave(self) -> None:
+        """Whoever came to this rendition in between would see nothing for long."""
+        self.listed = False
+        await self.writer.report(None, self.now_ms())
 
     def figures(self) -> dict[str, Any]:
         measure = self.measure
@@ -190,45 +294,8 @@ class SourcePackager(VideoPackager):
             "width": self.init.width,
             "height": self.init.height,
             "fps": measure.fps,
-            "gop_s": measure.longest_gop_ms / 1000,
+            "gop_s": measure.longest_gop_s,
             "kbit_s": measure.kbit_s,
             "b_frames": measure.reordered,
+            "reorder_ms": round(measure.reorder_ms),
         }
-
-
-class AudioPackager(Packager):
-    """Cut at the first frame after a boundary of the video; waits until video has passed it."""
-
-    def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView) -> None:
-        super().__init__(writer, part_ms, now_ms)
-        self.clock = clock
-        self.era = self.offset_ms = 0
-
-    async def push(self, frame: Frame) -> None:
-        pts_ms = self.ms(frame.pts)
-        self.check_jump(pts_ms)
-        await self.clock.passed(pts_ms)
-        msn = self.clock.number(pts_ms)
-        if msn is None:
-            return
-        begins = msn if self.cutter.msn is None or msn > self.cutter.msn else None
-        if begins is not None:
-            await self.store(self.cutter.close(), self.era, self.offset_ms)
-            self.era, self.offset_ms = self.clock.era, self.clock.offset_ms
-        await self.store(self.cutter.push(frame, begins), self.era, self.offset_ms)
-        if not self.reported:
-            self.reported = True
-            await self._report()
-
-    async def _report(self) -> None:
-        init = self.init
-        await self.writer.measured({"codec": init.codec, "sample_rate": init.sample_rate, "channels": init.channels})
-        if not await self.writer.report(Variant(AUDIO, init.codec, AUDIO_PEAK, channels=init.channels), self.now_ms()):
-            raise Withdraw("audio came too late")
-
-
-def packager(writer: Writer, part_ms: int, now_ms: Callable[[], int], profile: Profile | None, clock: ClockView) -> Packager:
-    if writer.rendition == AUDIO:
-        return AudioPackager(writer, part_ms, now_ms, clock)
-    kind = SourcePackager if writer.rendition == SOURCE else VideoPackager
-    return kind(writer, part_ms, now_ms, profile)

@@ -4,36 +4,45 @@ Every write of an encode job is one Lua script that refuses an epoch lower than 
 writes are harmless. `{ID}` is the hash tag: a broadcast's keys live on one node.
 
     hls:{ID}:master      hash: began_ms, part_ms, expected; r:NAME → Variant or "absent"; sealed, target_s; ended
-    hls:{ID}:clock       hash: era, offset_ms, pairs ("MSN@PTS …", the newest last)
+    hls:{ID}:clock       hash: era, offset_ms, pairs ("MSN@PTS …", the newest last), at_ms (when that was), next, shape; before:
+                         era, offset and pairs of the era before
     hls:{ID}:R           hash: epoch, n (the last record's number), init (the last init's number)
     hls:{ID}:R:timeline  list of records
     hls:{ID}:R:init:N, hls:{ID}:R:part:EPOCH-N
     hls:{ID}:ingest      hash: rendition → what its job measured
+    hls:{ID}:health      list: what came in each of the last seconds, the newest last
+    hls:{ID}:thumbnail   JPEG
     live:{NAME}          what the channel's page shows
 
-Two channels: `hls:{ID}` carries "RENDITION RECORD", "master" and "end"; `clock:{ID}` carries the segment clock.
+Three channels: `hls:{ID}` carries "RENDITION RECORD", "master" and "end"; `clock:{ID}` says that the segment clock has
+changed, and `picture:{ID}` "ERA PTS", how far the picture has got.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
+from asgiref.sync import async_to_sync
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
 from streams import cache_scripts
-from streams.cache_client import client
+from streams.cache_client import segments
+from streams.cache_scripts import PART_TTL_S, TTL_S
 from streams.hls.playlist import Constants, Variant
-from streams.hls.timeline import WINDOW_SEGMENTS, Part, Record, decode
+from streams.hls.timeline import Part, Record, decode
 
-WINDOW_S = WINDOW_SEGMENTS * 2
-PART_TTL_S = 3 * WINDOW_S
-TTL_S = 3600
-TIMELINE_RECORDS = 600  # more than a window of the shortest parts
+__all__ = ["PART_TTL_S"]
+
+T = TypeVar("T")
+
+AUDIO = "audio"
+THUMBNAIL_S = 600  # the last one is made a poster soon after the end
+HEALTH_SAMPLES = 600  # ten minutes
+SCRIPTS = ("BEGIN", "INIT", "REPORT", "STORE", "BOUNDARY", "ERA", "RESHAPE", "NOTE")
 
 
 class Fenced(Exception):
@@ -46,20 +55,39 @@ class Forgotten(Exception):
 
 @asynccontextmanager
 async def connect() -> AsyncIterator[Redis]:
-    redis = client()
+    redis = segments()
     try:
         yield redis
     finally:
         await redis.aclose()
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """An answer of the segment clock; `msn` is None where no segment begins."""
+def with_segments(call: Callable[[Redis], Awaitable[T]]) -> T:
+    """For synchronous code: a connection for one CALL."""
 
-    msn: int | None
+    async def run() -> T:
+        async with connect() as redis:
+            return await call(redis)
+
+    return async_to_sync(run)()
+
+
+class Tick(NamedTuple):
+    """A segment, as the clock has it."""
+
+    msn: int
     era: int
     offset_ms: int  # wall clock minus presentation time
+
+
+class Clock(NamedTuple):
+    """What the segment clock knows."""
+
+    era: int
+    offset_ms: int
+    pairs: list[tuple[int, int]]  # media sequence number and presentation time, the newest last
+    at_ms: int  # when the newest was announced, Unix
+    shape: int  # counts the changes of the picture's size
 
 
 def _key(broadcast_id: str, *rest: str) -> str:
@@ -118,19 +146,11 @@ class Writer:
         self.rendition = rendition
         self.epoch = epoch
         self.broadcast_id = broadcast_id
-        self.base = _key(broadcast_id, rendition)
-        self.master = _key(broadcast_id, "master")
-        self.clock = _key(broadcast_id, "clock")
-        self.channel = f"hls:{broadcast_id}"
-        self._begin = redis.register_script(cache_scripts.BEGIN)
-        self._init = redis.register_script(cache_scripts.INIT)
-        self._report = redis.register_script(cache_scripts.REPORT)
-        self._store = redis.register_script(cache_scripts.STORE)
-        self._boundary = redis.register_script(cache_scripts.BOUNDARY)
-        self._jump = redis.register_script(cache_scripts.JUMP)
+        self.keys = [_key(broadcast_id, name) for name in (rendition, "master", "clock")]
+        self.scripts = {name: redis.register_script(getattr(cache_scripts, name)) for name in SCRIPTS}
 
-    async def _fenced(self, script: AsyncScript, *args: str | bytes | int) -> Any:
-        answer = await script(keys=[self.base, self.master, self.clock], args=[self.epoch, TTL_S, *args])
+    async def _run(self, script: str, *args: str | bytes | int) -> Any:
+        answer = await self.scripts[script](keys=self.keys, args=[self.epoch, *args])
         if answer == b"FENCED":
             raise Fenced
         if answer == b"FORGOTTEN":
@@ -139,47 +159,42 @@ class Writer:
 
     async def begin(self, opening: Opening) -> None:
         """Put this epoch in force: lower ones are refused from now on."""
-        await self._fenced(self._begin, *opening.fields())
+        await self._run("BEGIN", *opening.fields())
 
     async def init(self, data: bytes) -> int:
         """Store an init section; returns its number."""
-        return int(await self._fenced(self._init, self.base, data))
+        return int(await self._run("INIT", data))
 
     async def report(self, variant: Variant | None, now_ms: int, gop_ms: int = 0) -> bool:
         """Say what this rendition is, or (None) that the broadcast is without it. False once the ladder is fixed without it."""
         text = "absent" if variant is None else json.dumps(asdict(variant))
-        return bool(await self._fenced(self._report, self.rendition, text, gop_ms, self.channel, now_ms))
-
-    async def promise_audio(self) -> None:
-        """There is audio, but it takes a moment: nobody should begin without it."""
-        await self.redis.hset(self.master, "audio_comes", "1")
+        return bool(await self._run("REPORT", text, gop_ms, now_ms))
 
     async def store(self, part: Part, data: bytes, now_ms: int) -> int:
         """Store a part and announce it; returns its number."""
-        return await self._fenced(
-            self._store,
-            self.base,
-            part.encode(),
-            data,
-            PART_TTL_S,
-            TIMELINE_RECORDS,
-            self.channel,
-            self.rendition,
-            now_ms,
-        )
+        return int(await self._run("STORE", part.encode(), data, now_ms))
 
-    async def boundary(self, pts_ms: int, now_ms: int) -> Tick:
-        """Ask the segment clock whether a segment begins at this presentation time."""
-        msn, era, offset = await self._fenced(self._boundary, pts_ms, now_ms, f"clock:{self.broadcast_id}")
-        return Tick(None if msn < 0 else msn, era, offset)
+    async def boundary(self, era: int, pts_ms: int, now_ms: int) -> Tick | None:
+        """Ask the segment clock which segment begins at this presentation time, if any does."""
+        answer = await self._run("BOUNDARY", era, pts_ms, now_ms)
+        return Tick(*answer) if answer else None
 
-    async def jump(self, pts_ms: int, now_ms: int) -> int:
-        """The stamps have left the wall clock: begin an era, unless another rendition has begun it. Returns the era."""
-        return int(await self._fenced(self._jump, pts_ms, now_ms, f"clock:{self.broadcast_id}"))
+    async def era(self, own: int | None, stamp_ms: int, now_ms: int) -> tuple[int, int]:
+        """The era of a stamp that has leapt from its `own` era or (None) is an encoder's first; and the stamp on its line."""
+        era, near_ms = await self._run("ERA", -1 if own is None else own, stamp_ms, now_ms)
+        return era, near_ms
 
-    async def watermark(self, pts_ms: int) -> None:
+    async def reshape(self, now_ms: int) -> None:
+        """The picture has another size from now on: every encoder of it must begin anew."""
+        await self._run("RESHAPE", now_ms)
+
+    async def watermark(self, era: int, pts_ms: int) -> None:
         """Tell the audio job how far video has got."""
-        await self.redis.publish(f"clock:{self.broadcast_id}", str(pts_ms))
+        await self.redis.publish(f"picture:{self.broadcast_id}", f"{era} {pts_ms}")
+
+    async def sounds(self) -> bool:
+        """Whether sound has come from the publisher."""
+        return bool(await self.redis.hexists(_key(self.broadcast_id, "ingest"), AUDIO))
 
     async def measured(self, figures: dict[str, Any]) -> None:
         key = _key(self.broadcast_id, "ingest")
@@ -188,10 +203,30 @@ class Writer:
             pipe.expire(key, TTL_S)
             await pipe.execute()
 
+    async def note(self, figures: dict[str, Any]) -> None:
+        """Keep a second of the source for its streamer's graphs: they are there again after a reload."""
+        await self._run("NOTE", json.dumps(figures), HEALTH_SAMPLES)
+
 
 async def measurements(redis: Redis, broadcast_id: str) -> dict[str, dict[str, Any]]:
     figures = await redis.hgetall(_key(broadcast_id, "ingest"))
     return {_text(name): json.loads(text) for name, text in figures.items()}
+
+
+async def health(redis: Redis, broadcast_id: str, newest: int = HEALTH_SAMPLES) -> list[dict[str, Any]]:
+    """A second each, the newest last."""
+    return [json.loads(text) for text in await redis.lrange(_key(broadcast_id, "health"), -newest, -1)]
+
+
+async def measured_lately(
+    redis: Redis, broadcast_id: str, newest: int
+) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """The measurements, and the last seconds, in one round trip."""
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.hgetall(_key(broadcast_id, "ingest"))
+        pipe.lrange(_key(broadcast_id, "health"), -newest, -1)
+        figures, seconds = await pipe.execute()
+    return {_text(name): json.loads(text) for name, text in figures.items()}, [json.loads(text) for text in seconds]
 
 
 # --- what the origin reads ------------------------------------------------------------------------------------------------
@@ -242,13 +277,22 @@ async def parts(redis: Redis, broadcast_id: str, rendition: str, names: list[str
     return b"".join(there) if there and len(there) == len(names) else None
 
 
-async def clock(redis: Redis, broadcast_id: str) -> tuple[int, int, list[tuple[int, int]]] | None:
-    """The era, its offset (ms) and the known (msn, pts) pairs, oldest first; None before the first."""
-    era, offset, pairs = await redis.hmget(_key(broadcast_id, "clock"), ["era", "offset_ms", "pairs"])
-    if era is None or offset is None or pairs is None:
+async def keep_thumbnail(redis: Redis, broadcast_id: str, jpeg: bytes) -> None:
+    await redis.set(_key(broadcast_id, "thumbnail"), jpeg, ex=THUMBNAIL_S)
+
+
+async def thumbnail(redis: Redis, broadcast_id: str) -> bytes | None:
+    return cast("bytes | None", await redis.get(_key(broadcast_id, "thumbnail")))
+
+
+async def clock(redis: Redis, broadcast_id: str) -> Clock | None:
+    """None before the first segment."""
+    key = _key(broadcast_id, "clock")
+    era, offset, pairs, at, shape = await redis.hmget(key, ["era", "offset_ms", "pairs", "at_ms", "shape"])
+    if era is None or offset is None or pairs is None or at is None:
         return None
     known = [pair.split("@") for pair in _text(pairs).split()]
-    return int(era), int(offset), [(int(msn), int(pts)) for msn, pts in known]
+    return Clock(int(era), int(offset), [(int(msn), int(pts)) for msn, pts in known], int(at), int(shape or 0))
 
 
 def _text(value: bytes | str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,10 @@ OPEN_S = 3
 IDLE_S = 60
 QUIET_S = 5
 RETRY_S = 0.5
+# Requests for different things that wait at the same time. Each keeps two of the edge's threads (250 per core); a broadcast
+# that is watched needs a dozen, and its page one or two.
+HELD_PER_CORE = 60
+PAGES_HELD_PER_CORE = 40
 
 
 class Timeout(Exception):
@@ -32,9 +37,10 @@ class Timeout(Exception):
 class Watch:
     """A broadcast: its constants, and a timeline per rendition."""
 
-    def __init__(self, redis: Redis, broadcast_id: str) -> None:
+    def __init__(self, redis: Redis, broadcast_id: str, room: asyncio.Semaphore) -> None:
         self.redis = redis
         self.broadcast_id = broadcast_id
+        self.room = room
         self.master: Master | None = None
         self.timelines: dict[str, Timeline] = {}
         self.loaded = False
@@ -75,9 +81,16 @@ class Watch:
                 self._changed.notify_all()
 
     async def until(self, ready: Callable[[], bool], timeout_s: float) -> None:
-        """Raises Timeout."""
+        """Raises Timeout; at once, where too many wait already."""
         if ready():
             return
+        if self.room.locked():
+            raise Timeout
+        async with self.room:
+            await self.wait_for(ready, timeout_s)
+
+    async def wait_for(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        """Raises Timeout."""
         self.waiting += 1
         try:
             async with asyncio.timeout(timeout_s), self._changed:
@@ -127,6 +140,9 @@ class Watches:
         self._watches: dict[str, Watch] = {}
         self._opening: dict[str, asyncio.Task[Watch | None]] = {}
         self._pages: dict[str, set[asyncio.Event]] = {}
+        cores = os.cpu_count() or 1
+        self._room = asyncio.Semaphore(HELD_PER_CORE * cores)
+        self._pages_room = asyncio.Semaphore(PAGES_HELD_PER_CORE * cores)
         self._pubsub = redis.pubsub()
         self._connecting = asyncio.Lock()  # two who connect at once would get a connection each, and one would go unheard
         self._listening: asyncio.Task[None] | None = None
@@ -145,19 +161,28 @@ class Watches:
     async def _open(self, broadcast_id: str) -> Watch | None:
         if await segment_cache.master(self.redis, broadcast_id) is None:
             return None
-        watch = self._watches[broadcast_id] = Watch(self.redis, broadcast_id)
+        watch = self._watches[broadcast_id] = Watch(self.redis, broadcast_id, self._room)
         try:
             if not self._listen():
                 async with self._connecting:
                     await self._pubsub.subscribe(_channel(broadcast_id))
-            await watch.until(lambda: watch.loaded, OPEN_S)
+            await watch.wait_for(lambda: watch.loaded, OPEN_S)
         except (RedisError, Timeout):
             self._watches.pop(broadcast_id, None)
             raise
         return watch
 
     async def page(self, channel: str, after: str, timeout_s: float) -> dict[str, Any] | None:
-        """What the channel's page shows, as soon as that is no longer `after`, or after `timeout_s`."""
+        """What the channel's page shows, as soon as that is no longer `after`, or after `timeout_s`.
+
+        At once, where too many wait already.
+        """
+        if self._pages_room.locked():
+            return await segment_cache.shown(self.redis, channel)
+        async with self._pages_room:
+            return await self._changed_page(channel, after, timeout_s)
+
+    async def _changed_page(self, channel: str, after: str, timeout_s: float) -> dict[str, Any] | None:
         self._listen()
         changed = asyncio.Event()
         waiters = self._pages.setdefault(channel, set())

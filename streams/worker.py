@@ -6,14 +6,20 @@ import socket
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
+from psycopg import AsyncConnection
 
 HEARTBEAT_S = 1
 STALLED_S = 30  # a starting worker prunes every worker that is silent for longer: one limit in all pools
-POLL_S = 0.5  # a lost LISTEN is never restored: the polls are the guarantee
+POLL_S = 1  # a lost LISTEN is never restored: the polls are the guarantee
+
+
+async def commit_each(connection: AsyncConnection) -> None:
+    """Each of the queue's steps is one statement."""
+    await connection.set_autocommit(True)
 
 
 async def work(queue: str, concurrency: int) -> None:
-    connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
+    connector = PsycopgConnector(kwargs=connector_params(), configure=commit_each, min_size=1, max_size=2)
     async with app.with_connector(connector).open_async() as worker:
         await worker.run_worker_async(
             queues=[queue],

@@ -29,7 +29,15 @@ class Cutter:
         self.target = (target_ms - ROUNDING_MS) * timescale / 1000
         self.msn: int | None = None
         self._frames: list[Frame] = []
-        self._ticks = 0
+        self._ticks = self._usual = 0
+
+    @property
+    def quiet(self) -> int:
+        """For so many ticks nothing comes that would close a part, unless it begins a segment or frames become longer."""
+        if self.msn is None or not self._usual:
+            return 0
+        left = int(self.target - self._ticks) // self._usual  # frames, the last of which closes the part
+        return max(left - 1, 0) * self._usual
 
     def push(self, frame: Frame, msn: int | None) -> list[Cut]:
         """Add a frame; `msn` where it begins a segment. Frames before the first segment are dropped."""
@@ -43,9 +51,16 @@ class Cutter:
             return []
         self._frames.append(frame)
         self._ticks += frame.duration
+        self._usual = frame.duration
         # the next frame is likely as long as this one: then it would not fit, so nobody need wait for it
         if self._ticks + frame.duration > self.target:
             cuts += self.close()
+        return cuts
+
+    def leave(self) -> list[Cut]:
+        """Close the open part; what comes before the next segment is dropped."""
+        cuts = self.close()
+        self.msn = None
         return cuts
 
     def close(self) -> list[Cut]:

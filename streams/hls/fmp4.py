@@ -53,6 +53,7 @@ class Init:
     height: int = 0
     sample_rate: int = 0
     channels: int = 0
+    bit_rate: int = 0  # as the publisher says; 0 where it does not
 
 
 class Frame(NamedTuple):
@@ -193,17 +194,20 @@ def read_audio(data: bytes, moov: bytearray, entry: Span, timescale: int) -> Ini
     start, end = entry
     (rate,) = unpack_from(">H", moov, start + 24)
     esds, end = descend(moov, (start + 28, end), b"esds")
-    kind, channels = read_aac_config(descriptors(moov[esds + 4 : end]))
+    decoder = decoder_config(moov[esds + 4 : end])
+    kind, channels = read_aac_config(descriptor(decoder[13:], 5))
+    (bit_rate,) = unpack_from(">I", decoder, 5)
     # the field has 16 bits, too few for 96 kHz; ffmpeg's ticks are samples
-    return Init(data, "audio", f"mp4a.40.{kind}", timescale, sample_rate=rate or timescale, channels=channels)
+    rate = rate or timescale
+    return Init(data, "audio", f"mp4a.40.{kind}", timescale, sample_rate=rate, channels=channels, bit_rate=bit_rate)
 
 
-def descriptors(esds: bytearray) -> bytearray:
-    """ES_Descriptor (3) → DecoderConfigDescriptor (4) → AudioSpecificConfig (5)."""
+def decoder_config(esds: bytearray) -> bytearray:
+    """ES_Descriptor (3) → DecoderConfigDescriptor (4)."""
     body = descriptor(descriptor(esds, 3)[3:], 4)
     if body[0] != 0x40:
         raise Unsupported(f"mp4a.{body[0]:02X}")
-    return descriptor(body[13:], 5)
+    return body
 
 
 def descriptor(data: bytearray, tag: int) -> bytearray:

@@ -112,7 +112,7 @@ def check_ahead(want: Want, timeline: Timeline, constants: Constants) -> None:
 
 def master(variants: Sequence[Variant]) -> str:
     audio = next((v for v in variants if not v.width), None)
-    lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines = ["#EXTM3U", "#EXT-X-VERSION:9"]
     if audio:
         channels = f',CHANNELS="{audio.channels}"' if audio.channels else ""
         lines.append(
@@ -143,6 +143,7 @@ def media(timeline: Timeline, constants: Constants, reports: Iterable[Report] = 
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:9",
+        *(["#EXT-X-INDEPENDENT-SEGMENTS"] if timeline.independent else []),
         f"#EXT-X-TARGETDURATION:{constants.target_s}",
         "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,"
         f"CAN-SKIP-UNTIL={constants.skip_until_s},PART-HOLD-BACK={constants.hold_back_s:g}",
@@ -185,8 +186,8 @@ def _segments(timeline: Timeline, constants: Constants) -> Iterable[list[str]]:
     for segment in timeline.segments:
         lines = []
         if segment.era != era:
+            lines += ["#EXT-X-DISCONTINUITY"] * (segment.era - era)  # other renditions may list the eras between
             era, init = segment.era, None
-            lines.append("#EXT-X-DISCONTINUITY")
         if segment.init is not None and segment.init != init:
             init = segment.init
             lines.append(f'#EXT-X-MAP:URI="i{init}.mp4"')

@@ -142,6 +142,11 @@ class Timeline:
         return any(segment.parts for segment in self.segments)
 
     @property
+    def independent(self) -> bool:
+        """Whether each segment begins with a keyframe: a source that is late with one begins without."""
+        return all(segment.parts[0].independent for segment in self.segments if segment.parts)
+
+    @property
     def last_msn(self) -> int:
         return self.segments[-1].msn if self.segments else -1
 

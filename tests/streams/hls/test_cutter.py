@@ -65,6 +65,17 @@ def test_parts_of_every_usual_rate_are_85_percent_of_the_target_or_more_save_a_s
     assert all(0.85 * part_ms <= one.duration <= part_ms for one in inner)
 
 
+@given(st.integers(5, 340), st.integers(1, 60))
+def test_while_it_is_quiet_no_part_closes_and_with_the_frame_after_that_one_does(duration: int, count: int) -> None:
+    cutter = Cutter(TIMESCALE, TARGET_MS)
+    assert cutter.quiet == 0
+    for number in range(count):
+        cutter.push(frame(number * duration, duration, key=not number), 10 if not number else None)
+    for number in range(cutter.quiet // duration):
+        assert cutter.push(frame((count + number) * duration, duration), None) == []
+    assert len(cutter.push(frame(0, duration), None)) == 1
+
+
 durations = st.lists(st.integers(1, 340), min_size=1, max_size=80)
 
 

@@ -38,6 +38,14 @@ def test_a_media_playlist_reads_as_what_was_written() -> None:
     assert parsed.preload_hint.uri == "p1-9.mp4"
 
 
+def test_it_says_that_segments_are_independent_while_each_begins_with_a_keyframe() -> None:
+    late = Part(7, 1, 11, 0, 1, at_ms=1_700_000_003_000, duration_ms=333.333, independent=False)
+    assert "#EXT-X-INDEPENDENT-SEGMENTS\n" in rendered(*parts(6, 10))
+    assert "#EXT-X-INDEPENDENT-SEGMENTS\n" not in rendered(*parts(6, 10), late)
+    later = [record for msn in range(12, 40) for record in parts(1, msn, start=msn - 4)]
+    assert "#EXT-X-INDEPENDENT-SEGMENTS\n" in rendered(*parts(6, 10), late, *later)
+
+
 def test_the_last_gap_segments_have_missing_parts_so_that_players_load_parts_at_once() -> None:
     lines = rendered(*parts(1, 10)).splitlines()
     assert lines.count('#EXT-X-PART:DURATION=0.35,URI="gap.mp4",GAP=YES') == 5
@@ -57,6 +65,10 @@ def test_a_new_era_is_a_discontinuity_and_counts_in_the_sequence() -> None:
     assert "#EXT-X-DISCONTINUITY-SEQUENCE:0" in text
     later = [record for msn in range(11, 29) for record in parts(1, msn, start=msn, era=1)]
     assert "#EXT-X-DISCONTINUITY-SEQUENCE:1" in rendered(*parts(1, 10), *later)
+
+
+def test_an_era_of_which_nothing_is_listed_is_counted() -> None:
+    assert rendered(*parts(6, 10), *parts(1, 11, start=7, era=3)).count("#EXT-X-DISCONTINUITY\n") == 3
 
 
 def test_a_hole_is_a_gap() -> None:
