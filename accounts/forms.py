@@ -6,10 +6,21 @@ from allauth.account.forms import SignupForm
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from accounts.models import CHANNEL_NAME, Channel, User, refuse_reserved
+from accounts import pictures
+from accounts.languages import LANGUAGES
+from accounts.models import CHANNEL_NAME, Channel, FormerName, User, refuse_reserved
+
+TAGS, LONGEST_TAG = 5, 25
+POSTER_PX = 1280
 
 
 class ChannelNameField(forms.CharField):
@@ -29,7 +40,7 @@ class ChannelNameField(forms.CharField):
 
     def clean(self, value: Any) -> str:
         name: str = super().clean(value)
-        if Channel.objects.filter(name=name).exists():
+        if Channel.objects.filter(name=name).exists() or FormerName.find(name, timezone.now()):
             raise ValidationError("This name is taken. Choose another one.", code="unique")
         return name
 
@@ -49,10 +60,80 @@ class ChannelForm(forms.Form):
     channel = ChannelNameField()
 
 
+class TagsField(forms.CharField):
+    """Comma separated; alike however they are written."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+    def clean(self, value: Any) -> list[str]:
+        written = str(super().clean(value)).split(",")
+        tags = list(dict.fromkeys(tag for each in written if (tag := " ".join(each.strip().lstrip("#").lower().split()))))
+        if len(tags) > TAGS:
+            raise ValidationError(_("Five tags at most: leave the least important ones away."), code="tags")
+        if any(len(tag) > LONGEST_TAG for tag in tags):
+            raise ValidationError(_("A tag has 25 characters at most: shorten it."), code="tag")
+        return tags
+
+
 class StreamForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    tags = TagsField(
+        label=gettext_lazy("Tags"),
+        required=False,
+        max_length=300,
+        help_text=gettext_lazy("Five at most, with commas between them."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    language = forms.ChoiceField(label=gettext_lazy("Spoken language"), required=False, choices=[("", "—"), *LANGUAGES.items()])
+    poster = forms.FileField(
+        label=gettext_lazy("Picture while you are offline"),
+        required=False,
+        help_text=gettext_lazy("JPEG, PNG, WebP or GIF of at most 5 MB, best 1280 × 720."),
+        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
+    )
+    remove_poster = forms.BooleanField(label=gettext_lazy("Remove the picture"), required=False)
+
     class Meta:
         model = Channel
-        fields = ["title", "latency"]
+        fields = ("title", "category", "tags", "description", "language", "latency", "poster")
+        labels = {
+            "title": gettext_lazy("Title"),
+            "category": gettext_lazy("Category"),
+            "description": gettext_lazy("Description"),
+            "latency": gettext_lazy("How far behind it is watched"),
+        }
+        help_texts = {"language": ""}
+        widgets = {"description": forms.Textarea(attrs={"rows": 4})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.poster_before = self.instance.poster.name  # the form's instance gets what is uploaded
+        self.fields["category"].empty_label = "—"  # type: ignore[attr-defined]
+        if not self.poster_before:
+            self.fields["remove_poster"].widget = forms.HiddenInput()
+
+    def clean_description(self) -> str:
+        return str(self.cleaned_data["description"]).strip()
+
+    def clean_poster(self) -> ContentFile[bytes] | str:
+        """Before Django's own field of pictures has opened the file in any of Pillow's formats."""
+        upload = self.files.get(self.add_prefix("poster"))
+        return pictures.clean(upload, POSTER_PX) if isinstance(upload, UploadedFile) else self.poster_before
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("remove_poster") and not self.files.get(self.add_prefix("poster")):
+            cleaned["poster"] = ""
+        return cleaned
+
+    def save(self, commit: bool = True) -> Channel:
+        channel: Channel = super().save(commit)
+        if self.poster_before and channel.poster.name != self.poster_before:
+            transaction.on_commit(lambda: default_storage.delete(self.poster_before))
+        return channel
 
 
 class StreamerForm(forms.Form):

@@ -3,24 +3,25 @@ from __future__ import annotations
 import secrets
 
 from allauth.account import views as allauth_views
+from allauth.account.models import EmailAddress
+from allauth.account.utils import perform_login
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
 
-from accounts.forms import ChannelForm, ChannelSignupForm, StreamerForm, StreamForm
+from accounts import mailing
+from accounts.forms import ChannelForm, ChannelSignupForm, StreamerForm
 from accounts.models import Channel, Follow, User
 from accounts.requests import SignedInRequest
 
 FIRST_ADMINISTRATOR_LOCK = 0x66697273  # any number that no other advisory lock uses
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SignupView(allauth_views.SignupView):
@@ -48,22 +49,8 @@ def channel(request: SignedInRequest) -> HttpResponse:
             Channel.objects.create(owner=request.user, name=form.cleaned_data["channel"])
             return redirect("dashboard")
         except IntegrityError:
-            form.add_error("channel", "This name was taken a moment ago. Choose another one.")
+            form.add_error("channel", _("This name was taken a moment ago. Choose another one."))
     return render(request, "accounts/channel.html", {"form": form})
-
-
-@login_required
-@require_POST
-def stream(request: SignedInRequest) -> HttpResponse:
-    """Changes what a stream is called and how far behind it is watched."""
-    form = StreamForm(request.POST, instance=get_object_or_404(Channel, owner=request.user))
-    if form.is_valid():
-        form.save()
-        later = " The new delay counts from your next stream on." if "latency" in form.changed_data else ""
-        messages.success(request, f"Saved.{later}")
-    else:
-        messages.error(request, f"Nothing is changed: {next(iter(form.errors.values()))[0]}")
-    return redirect("dashboard")
 
 
 @login_required
@@ -73,19 +60,39 @@ def follow(request: SignedInRequest, name: str) -> HttpResponse:
     if request.method != "POST":  # somebody logged in on the way here
         return redirect(channel)
     if channel.owner_id == request.user.pk:
-        raise PermissionDenied("This is your own channel: others can follow it.")
+        raise PermissionDenied(_("This is your own channel: others can follow it."))
     following, created = Follow.objects.get_or_create(user=request.user, channel=channel)
     if not created:
         following.delete()
+    return _follow_answer(request, channel)
+
+
+@login_required
+def follow_by_mail(request: SignedInRequest, name: str) -> HttpResponse:
+    """Tells by e-mail when the channel goes live, or no longer."""
+    channel = get_object_or_404(Channel, name=name)
+    if request.method != "POST":
+        return redirect(channel)
+    by_mail = request.POST.get("by_mail") == "on"
+    if not Follow.objects.filter(user=request.user, channel=channel).update(by_mail=by_mail):
+        raise PermissionDenied(_("You do not follow this channel."))
+    if by_mail and not mailing.is_reached(request.user):
+        messages.warning(request, _("Mails begin when you have confirmed your address: see Account, E-mail."))
+    return _follow_answer(request, channel)
+
+
+def _follow_answer(request: SignedInRequest, channel: Channel) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "accounts/follow.html", {"channel": channel, **follow_context(channel, request.user)})
-    return redirect(channel)
+    return redirect("following" if request.POST.get("next") == "following" else channel)
 
 
 def follow_context(channel: Channel, user: User | AnonymousUser) -> dict[str, object]:
+    following = channel.followers.filter(user=user).first() if user.is_authenticated else None
     return {
         "followers": channel.followers.count(),
-        "is_following": user.is_authenticated and channel.followers.filter(user=user).exists(),
+        "is_following": following is not None,
+        "by_mail": following is not None and following.by_mail,
     }
 
 
@@ -96,8 +103,7 @@ def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
     refuse_second_administrator()
     form = StreamerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        login(request, make_first_administrator(**form.cleaned_data), backend=BACKEND)
-        return redirect("dashboard")
+        return perform_login(request, make_first_administrator(**form.cleaned_data), email_verification="none")
     return render(request, "accounts/first_administrator.html", {"form": form})
 
 
@@ -106,7 +112,10 @@ def make_first_administrator(email: str, password: str, channel: str) -> User:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_ADMINISTRATOR_LOCK])
     refuse_second_administrator()
-    return User.objects.create_streamer(email, password, channel, is_staff=True, is_superuser=True)
+    user = User.objects.create_streamer(email, password, channel, is_staff=True, is_superuser=True)
+    # who has the link has the machine: there may be no mail yet that could prove more
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
 
 
 def refuse_second_administrator() -> None:

@@ -35,36 +35,3 @@ def test_nobody_gets_a_second_channel(client: Client, alice: User) -> None:
     client.force_login(alice)
     assert client.post("/accounts/channel/", {"channel": "alice2"})["Location"] == "/dashboard/"
     assert Channel.objects.count() == 1
-
-
-def test_the_title_is_changed_and_escaped(client: Client, alice: User) -> None:
-    client.force_login(alice)
-    page = text(client.post("/accounts/stream/", {"title": "<b>Maps & seas</b>", "latency": "low"}, follow=True))
-    assert "Saved." in page and "next stream" not in page
-    assert "<h1>&lt;b&gt;Maps &amp; seas&lt;/b&gt;</h1>" in text(client.get("/@alice/"))
-
-
-def test_a_title_that_is_too_long_is_refused_with_words(client: Client, alice: User) -> None:
-    client.force_login(alice)
-    page = text(client.post("/accounts/stream/", {"title": "x" * 141, "latency": "low"}, follow=True))
-    assert "Nothing is changed: Ensure this value has at most 140 characters" in page
-    alice.channel.refresh_from_db()
-    assert alice.channel.title == ""
-
-
-def test_the_delay_of_the_next_stream_is_chosen(client: Client, alice: User) -> None:
-    client.force_login(alice)
-    page = text(client.post("/accounts/stream/", {"title": "", "latency": "steady"}, follow=True))
-    assert "The new delay counts from your next stream on." in page
-    assert '<option value="steady" selected>' in page
-
-
-def test_a_delay_that_is_not_offered_is_refused(client: Client, alice: User) -> None:
-    client.force_login(alice)
-    assert "Nothing is changed" in text(client.post("/accounts/stream/", {"latency": "none"}, follow=True))
-    assert Channel.objects.get().latency == Channel.Latency.LOW
-
-
-def test_only_who_is_logged_in_changes_a_stream(client: Client, alice: User) -> None:
-    assert client.post("/accounts/stream/", {"title": "Mine"})["Location"].startswith("/accounts/login/")
-    assert Channel.objects.get().title == ""

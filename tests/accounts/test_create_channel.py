@@ -4,12 +4,11 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
 
 from accounts.models import User
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, can_log_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache", "plain_static")]
 
 
 def create(monkeypatch: pytest.MonkeyPatch, name: str, email: str, password: str = PASSWORD) -> str:
@@ -19,10 +18,10 @@ def create(monkeypatch: pytest.MonkeyPatch, name: str, email: str, password: str
     return out.getvalue()
 
 
-def test_it_makes_a_channel_whose_owner_can_log_in(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+def test_it_makes_a_channel_whose_owner_can_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
     printed = create(monkeypatch, "alice", "Alice@example.org")
     assert "/@alice/" in printed and PASSWORD not in printed
-    assert client.login(email="alice@example.org", password=PASSWORD)
+    assert can_log_in("alice@example.org")
 
 
 @pytest.mark.parametrize(

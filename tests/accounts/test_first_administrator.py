@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -10,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from accounts.views import FIRST_ADMINISTRATOR_LOCK
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, code_now
 from tests.pages import text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static", "own_cache", "key_store")]
@@ -31,6 +32,18 @@ def test_the_link_makes_an_administrator_with_a_channel(client: Client) -> None:
     assert client.post(LINK, form())["Location"] == "/dashboard/"
     carol = User.objects.get(email="carol@example.org")
     assert carol.is_superuser and carol.is_staff and carol.channel.name == "carol"
+    assert "/accounts/sessions/" in text(client.get("/accounts/sessions/"))
+
+
+def test_the_first_administrator_is_led_to_a_second_factor_and_then_in(client: Client) -> None:
+    client.post(LINK, form())
+    page = text(client.get("/admin/", follow=True))
+    assert "The administration needs a second factor" in page and "/accounts/2fa/totp/activate/" in page
+    confirm = client.get("/accounts/2fa/totp/activate/")["Location"]
+    assert client.post(confirm, {"password": PASSWORD})["Location"] == "/accounts/2fa/totp/activate/"
+    secret = re.search(r'id="authenticator_secret">(\w+)<', text(client.get("/accounts/2fa/totp/activate/")))
+    assert secret
+    client.post("/accounts/2fa/totp/activate/", {"code": code_now(secret[1])})
     assert client.get("/admin/").status_code == 200
 
 

@@ -7,7 +7,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from accounts.models import User
-from tests.cast import PASSWORD
+from tests.cast import PASSWORD, code_now
 from tests.pages import text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static", "own_cache", "key_store")]
@@ -39,6 +39,8 @@ def test_the_admin_asks_for_the_sites_own_login(client: Client, carol: User) -> 
     assert response["Location"].startswith("/admin/login/")
     assert client.get(response["Location"])["Location"].startswith("/accounts/login/?next=")
     log_in(client, carol.email)
+    assert client.get("/admin/").status_code == 302
+    assert client.post("/accounts/2fa/authenticate/", {"code": code_now()}).status_code == 302
     assert client.get("/admin/").status_code == 200
 
 
