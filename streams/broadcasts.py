@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.jobs import JobDeferrer
@@ -20,21 +20,26 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from accounts.models import Channel
-from streams import leases, rtmp, segment_cache
+from streams import advice, leases, rtmp, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.hls.timeline import PRELUDE_MS, PRELUDE_SEGMENTS
 from streams.ingest import PublishEvent
-from streams.ladder import LONGEST_LISTED_GOP_S, PRIORITY, Profile, ladder
+from streams.ladder import PRIORITY, Profile, ladder
 from streams.models import Broadcast, Refusal
+from streams.segment_cache import with_segments
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+Measured = tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]
+
+# Sent with `broadcast_id` within the transaction that makes it so. A receiver that fails is logged, and stops nobody's stream.
+went_live = Signal()
+ended = Signal()
 
 # Longest part; players keep three of them away from the live edge. Parts of 0.2 s would hold too few whole frames: at 24, 25
 # and 30 fps they would be less than 85 % of what was promised (RFC 8216bis 4.4.4.9).
 PART_MS = {Channel.Latency.ULTRA: 220, Channel.Latency.LOW: 350, Channel.Latency.STEADY: 1000}
-CUT_S = 60  # how long a key is refused after an administrator ended its broadcast: encoders reconnect by themselves
+CUT_S = 60  # how long a key is refused after its broadcast was ended here: encoders reconnect by themselves
 REFUSED_S = 15  # after a stream that cannot be shown
 RECORD_AFTER_S = 6  # by then the source has been measured
 REFUSED = {"codec", "no_video", "no_media"}
@@ -78,14 +83,14 @@ def _fault(key: StreamKey, now: dt.datetime) -> str | None:
 
 
 def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
-    channel = Channel.objects.filter(pk=key.channel_id, owner__is_active=True).first()
-    if channel is None:
-        raise PublishRefused("unknown_key")
     profile = Profile(**key.profile) if key.profile else None
     try:
         with transaction.atomic():
+            channel = _usable_channel(key.channel_id, now)
             broadcast = Broadcast.objects.create(
                 channel=channel,
+                title=channel.title,
+                category_id=channel.category_id,
                 session=event.session,
                 ingest_name=secrets.token_hex(12),
                 key_hash=key.hash,
@@ -100,9 +105,23 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
             Refusal.objects.filter(channel=channel).delete()
             _announce_opening(broadcast, now)
     except IntegrityError as error:
-        refuse(channel.pk, "already_live", event.addr, now)
+        refuse(key.channel_id, "already_live", event.addr, now)
         raise PublishRefused("already_live") from error
+    except PublishRefused as refused:
+        if refused.reason == "suspended":
+            refuse(key.channel_id, refused.reason, event.addr, now)
+        raise
     return broadcast
+
+
+def _usable_channel(channel_id: int, now: dt.datetime) -> Channel:
+    """Locked: whoever suspends, bans or renames it waits, and then finds the broadcast, or is seen here."""
+    channel = Channel.objects.select_for_update(no_key=True).filter(pk=channel_id).first()
+    if channel is None or not channel.owner.is_active:
+        raise PublishRefused("unknown_key")
+    if channel.is_suspended(now):
+        raise PublishRefused("suspended")
+    return channel
 
 
 def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:
@@ -159,6 +178,7 @@ def go_live(broadcast_id: str, now: dt.datetime) -> bool:
         changed = _change(broadcast_id, [Broadcast.State.PUBLISHING], state=Broadcast.State.LIVE, live_at=now)
         if changed:
             _defer_record(broadcast_id, after_s=RECORD_AFTER_S)
+            went_live.send_robust(Broadcast, broadcast_id=broadcast_id)
     if changed:
         show(Broadcast.objects.select_related("channel").get(pk=broadcast_id), now)
     return changed
@@ -178,6 +198,7 @@ def end(broadcast_id: str, reason: str, now: dt.datetime) -> bool:
         if not _change(broadcast_id, Broadcast.OPEN, state=state, ended_at=now, end_reason=reason):
             return False
         _defer_record(broadcast_id)
+        ended.send_robust(Broadcast, broadcast_id=broadcast_id)
     broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
     try:
         close(broadcast)
@@ -201,11 +222,49 @@ def publisher_left(session: str, now: dt.datetime) -> bool:
     return broadcast is not None and end(broadcast.pk, "stopped", now)
 
 
-def cut(broadcast: Broadcast, now: dt.datetime) -> None:
-    """An administrator ends a broadcast; its key is refused for a while."""
-    end(broadcast.pk, "admin", now)
+def cut(broadcast: Broadcast, now: dt.datetime) -> bool:
+    """An administrator ends a broadcast; its key is refused for a while. False when it had ended before."""
+    if not end(broadcast.pk, "admin", now):
+        return False
     until = now + dt.timedelta(seconds=CUT_S)
-    StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for="cut_key")
+    try:
+        StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for="cut_key")
+    except PyMongoError as error:
+        log.warning("the key of broadcast %s is not refused: %s", broadcast.pk, type(error).__name__)
+    return True
+
+
+def stop(broadcast: Broadcast, now: dt.datetime) -> bool:
+    """Its streamer ends a broadcast here; the encoder is kept from beginning another at once. False when it was over."""
+    until = now + dt.timedelta(seconds=CUT_S)
+    try:
+        StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for="held_key")
+    except PyMongoError as error:
+        log.warning("the key of broadcast %s is not refused: %s", broadcast.pk, type(error).__name__)
+    return end(broadcast.pk, "streamer", now)
+
+
+def held_until(broadcast: Broadcast, now: dt.datetime) -> dt.datetime | None:
+    """Until when the key of a broadcast is refused that its streamer has just ended. Raises PyMongoError."""
+    if broadcast.end_reason != "streamer" or not broadcast.ended_at or now - broadcast.ended_at > dt.timedelta(seconds=CUT_S):
+        return None
+    key = StreamKey.objects(hash=broadcast.key_hash).first()
+    held = key and key.refused_for == "held_key" and key.refused_until and key.refused_until > now
+    return key.refused_until if held else None
+
+
+def release(channel: Channel) -> None:
+    """Keys that are refused because their streamer ended a broadcast work again. Raises PyMongoError."""
+    for key in StreamKey.of_channel(channel.pk):
+        if key.refused_for == "held_key":
+            key.update(unset__refused_until=1, unset__refused_for=1)
+
+
+def retitle(channel: Channel) -> None:
+    """What is on follows what its channel says of itself."""
+    Broadcast.objects.filter(channel=channel, state__in=Broadcast.OPEN).update(
+        title=channel.title, category_id=channel.category_id
+    )
 
 
 def drop_publisher(ingest_name: str) -> None:
@@ -226,14 +285,17 @@ def drop_publisher(ingest_name: str) -> None:
 
 def record(broadcast_id: str) -> None:
     """Write what was measured to MongoDB, and remember it with the key."""
-    broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
+    broadcast = Broadcast.objects.select_related("channel").filter(pk=broadcast_id).first()
+    if broadcast is None:  # its owner's account was deleted
+        return
     if broadcast.ended_at:
         close(broadcast)
 
-    async def read(redis: Redis) -> tuple[dict[str, Any], segment_cache.Master | None]:
-        return await segment_cache.measurements(redis, broadcast_id), await segment_cache.master(redis, broadcast_id)
+    async def read(redis: Redis) -> tuple[Measured, segment_cache.Master | None]:
+        measured = await segment_cache.measured_lately(redis, broadcast_id, advice.SECONDS)
+        return measured, await segment_cache.master(redis, broadcast_id)
 
-    figures, master = with_segments(read)
+    (figures, seconds), master = with_segments(read)
     source = figures.get("source", {})
     ended = broadcast.ended_at
     StreamMetadata.objects(id=broadcast_id).update_one(
@@ -246,24 +308,13 @@ def record(broadcast_id: str) -> None:
         set__ingest=source | {"audio": figures.get("audio")},
         set__renditions={v.name: _facts(v) for v in (master.variants if master and master.variants else [])},
     )
-    Broadcast.objects.filter(pk=broadcast_id).update(advice=advice(figures))
+    Broadcast.objects.filter(pk=broadcast_id).update(advice=advice.of(figures, seconds))
     if broadcast.ended_at and broadcast.end_reason in REFUSED:  # encoders reconnect by themselves, with the same fault
         until = broadcast.ended_at + dt.timedelta(seconds=REFUSED_S)
         StreamKey.objects(hash=broadcast.key_hash).update_one(set__refused_until=until, set__refused_for=broadcast.end_reason)
     if "width" in source:
         profile = {name: source[name] for name in Profile.__slots__}
         StreamKey.objects(hash=broadcast.key_hash).update_one(set__profile=profile)
-
-
-def advice(figures: dict[str, dict[str, Any]]) -> list[str]:
-    """What the streamer should know about what is being sent."""
-    source = figures.get("source", {})
-    found = {
-        "codec": "unsupported" in source,
-        "long_gop": source.get("gop_s", 0) > LONGEST_LISTED_GOP_S,
-        "no_audio": bool(source) and "audio" not in figures,  # without a picture there is another reason to complain
-    }
-    return [code for code, applies in found.items() if applies]
 
 
 def _facts(variant: Any) -> dict[str, Any]:
@@ -295,14 +346,6 @@ def show(broadcast: Broadcast, now: dt.datetime) -> None:
 
 def _change(broadcast_id: str, before: Any, **after: Any) -> bool:
     return Broadcast.objects.filter(pk=broadcast_id, state__in=before).update(**after) == 1
-
-
-def with_segments(call: Callable[[Redis], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with segment_cache.connect() as redis:
-            return await call(redis)
-
-    return async_to_sync(run)()
 
 
 def _ms(moment: dt.datetime) -> int:

@@ -1,4 +1,4 @@
-"""Connections to the segments' Redis."""
+"""Connections to Redis."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from redis import asyncio as redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 
-def client() -> redis.Redis:
+def segments() -> redis.Redis:
+    return client(settings.SEGMENTS_REDIS_URL)
+
+
+def control() -> redis.Redis:
+    return client(settings.CONTROL_REDIS_URL)
+
+
+def client(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        settings.SEGMENTS_REDIS_URL,
+        url,
         connection_class=Connection,
         socket_timeout=settings.STORE_TIMEOUT_S,
         socket_connect_timeout=1,

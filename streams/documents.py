@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import mongoengine as me
@@ -68,6 +70,38 @@ class StreamKey(me.Document):
 
     def revoke(self, now: dt.datetime) -> None:
         self.update(set__revoked_at=now)
+
+
+class Audience(me.Document):
+    """One hour of one broadcast, by the minute."""
+
+    id = me.StringField(primary_key=True)  # BROADCAST:HOUR, counted from its start
+    # minute of the hour → figure → value: those of `streams.audience.figures`; `room`, the most people in the chat
+    minutes = me.DictField()
+
+    meta: ClassVar[dict[str, Any]] = {"collection": "audience", "auto_create_index": False}
+
+    @classmethod
+    def note(cls, broadcast_id: str, minute: int, **most: int) -> None:
+        """MOST: figures of which the highest counts. MINUTE counts from the broadcast's start."""
+        hour, within = divmod(minute, 60)
+        highest = {f"minutes.{within}.{name}": value for name, value in most.items()}
+        cls._get_collection().update_one({"_id": f"{broadcast_id}:{hour}"}, {"$max": highest}, upsert=True)
+
+    @classmethod
+    def keep(cls, broadcast_id: str, minutes: Mapping[int, Mapping[str, Any]]) -> None:
+        """FIGURES of whole MINUTES, which count from the broadcast's start. Keeping them again changes nothing."""
+        hours: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+        for minute, figures in minutes.items():
+            hour, within = divmod(minute, 60)
+            hours[hour] |= {f"minutes.{within}.{name}": value for name, value in figures.items()}
+        for hour, fields in hours.items():
+            cls._get_collection().update_one({"_id": f"{broadcast_id}:{hour}"}, {"$set": fields}, upsert=True)
+
+    @classmethod
+    def of(cls, broadcast_id: str, hour: int) -> dict[int, dict[str, Any]]:
+        found = cls.objects(id=f"{broadcast_id}:{hour}").first()
+        return {int(minute): dict(figures) for minute, figures in found.minutes.items()} if found else {}
 
 
 class StreamMetadata(me.Document):

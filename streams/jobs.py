@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -16,8 +17,23 @@ from django.utils import timezone
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
+from pymongo.errors import PyMongoError
 
-from streams import broadcasts, encoder, leases, reconcile, rtmp, segment_cache
+from accounts import purge as accounts_purge
+from streams import (
+    audience,
+    broadcasts,
+    encoder,
+    figures,
+    leases,
+    notices,
+    purge,
+    reconcile,
+    rtmp,
+    segment_cache,
+    thumbnails,
+)
+from streams.documents import Audience
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO, Profile
 from streams.models import Broadcast
@@ -108,8 +124,10 @@ async def _renew(job: Job) -> None:
 
 def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
+    opening, without = broadcasts.opening(broadcast), leases.withdrawn(broadcast_id)
     return Job(
-        opening=broadcasts.opening(broadcast),
+        # in a Redis that was emptied nobody waits for those that will not come
+        opening=replace(opening, expected=[name for name in opening.expected if name not in without]),
         rendition=rendition,
         epoch=epoch,
         url=f"{settings.RTMP_URL}/{broadcast.ingest_name}",
@@ -126,7 +144,39 @@ def _go_live(broadcast_id: str) -> None:
 
 @app.task(name="record", queue="jobs", retry=RetryStrategy(max_attempts=RECORD_ATTEMPTS, exponential_wait=2))
 async def record(broadcast_id: str) -> None:
+    async with segment_cache.connect() as redis:
+        jpeg = await segment_cache.thumbnail(redis, broadcast_id)
+    if jpeg:  # first: MongoDB may be away for longer than the picture is there
+        await in_database(thumbnails.keep_poster)(broadcast_id, jpeg)
     await in_database(broadcasts.record)(broadcast_id)
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="draw_thumbnails", queue="jobs", queueing_lock="draw_thumbnails", lock="draw_thumbnails")
+async def draw_thumbnails(timestamp: int = 0) -> int:
+    """Of all that is live, one after the other; how many there were."""
+    live, drawn = await in_database(thumbnails.on_air)(), 0
+    async with segment_cache.connect() as redis:
+        for broadcast_id in live:
+            try:
+                jpeg = await asyncio.to_thread(thumbnails.draw, await thumbnails.keyframe(redis, broadcast_id))
+            except thumbnails.NoPicture:
+                continue
+            await segment_cache.keep_thumbnail(redis, broadcast_id, jpeg)
+            drawn += 1
+    return drawn
+
+
+@app.periodic(cron="* * * * * 10")
+@app.task(name="keep_audience", queue="jobs", queueing_lock="keep_audience", lock="keep_audience")
+async def keep_audience(timestamp: int = 0) -> None:
+    """Write the minutes that are over to MongoDB; what cannot be written stays where it is, for the next time."""
+    now = timezone.now()
+    async with segment_cache.connect() as redis:
+        for broadcast_id, began_ms in await in_database(figures.awaited)(now):
+            minutes = await audience.pending(redis, broadcast_id, began_ms, int(now.timestamp() * 1000))
+            await in_database(Audience.keep)(broadcast_id, minutes)
+            await audience.forget(redis, broadcast_id, list(minutes))
 
 
 @app.periodic(cron="* * * * * */2")
@@ -144,3 +194,28 @@ async def sweep(timestamp: int) -> None:
     """Clear away the jobs of workers that died; who encodes is a matter of leases, so nothing is run again by this."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
         await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+
+
+# --- followers, and what expires ------------------------------------------------------------------------------------------
+
+
+@app.task(name="tell_followers", queue="jobs", retry=RetryStrategy(max_attempts=5, wait=5))
+async def tell_followers(broadcast_id: str) -> None:
+    await in_database(notices.begin)(broadcast_id, timezone.now())
+
+
+@app.task(name="mail_followers", queue="jobs", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
+async def mail_followers(broadcast_id: str) -> int:
+    return await in_database(notices.send)(broadcast_id, timezone.now())
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="purge", queue="jobs", queueing_lock="purge")
+async def purge_expired(timestamp: int = 0) -> None:
+    now = timezone.now()
+    for forget in (accounts_purge.sessions, accounts_purge.addresses, purge.addresses):
+        await in_database(forget)(now)
+    try:
+        await in_database(purge.keys)(now)
+    except PyMongoError as error:
+        log.warning("keys are purged later: %s", type(error).__name__)

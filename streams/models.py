@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Channel
+from accounts.models import Category, Channel, User
 from streams.reasons import REASONS
 
 
@@ -24,10 +26,14 @@ class Broadcast(models.Model):
         REFUSED = "refused", "refused"
 
     OPEN = (State.PUBLISHING, State.LIVE, State.RECONNECTING)
+    ON_AIR = (State.LIVE, State.RECONNECTING)
 
     id = models.CharField(primary_key=True, max_length=16, default=random_id, editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="broadcasts")
     state = models.CharField(max_length=12, choices=State.choices, default=State.PUBLISHING)
+    title = models.CharField(max_length=140, blank=True, help_text="The channel's at that time.")
+    category = models.ForeignKey(Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="broadcasts")
+    poster = models.ImageField(upload_to="broadcasts", blank=True, help_text="Its last picture.")
     epoch = models.PositiveIntegerField(default=1, help_text="Rises with each publisher session.")
     session = models.CharField(max_length=64, help_text="The publisher's connection: boot id and client id.")
     ingest_name = models.CharField(max_length=32, help_text="What the stream is called inside the RTMP server.")
@@ -51,7 +57,10 @@ class Broadcast(models.Model):
                 name="one_open_broadcast_per_channel",
             )
         ]
-        indexes = [models.Index(fields=["state", "started_at"])]
+        indexes = [
+            models.Index(fields=["state", "started_at"]),
+            models.Index(fields=["channel", "-started_at"], name="broadcasts_of_a_channel"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel.name} {self.id}"
@@ -59,6 +68,25 @@ class Broadcast(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def length(self) -> dt.timedelta | None:
+        """For how long there was a picture."""
+        return self.ended_at - self.live_at if self.ended_at and self.live_at else None
+
+
+class ScheduledBroadcast(models.Model):
+    """Announced by its streamer; nothing starts by it."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="schedule")
+    starts_at = models.DateTimeField()
+    title = models.CharField(max_length=140, blank=True)
+
+    class Meta:
+        ordering = ("starts_at",)
+
+    def __str__(self) -> str:
+        return f"{self.channel.name} {self.starts_at:%Y-%m-%d %H:%M}"
 
 
 class EncodeLease(models.Model):
@@ -84,3 +112,54 @@ class Refusal(models.Model):
     reason = models.CharField(max_length=20, choices=[(k, v.short) for k, v in REASONS.items()])
     addr = models.GenericIPAddressField(null=True)
     at = models.DateTimeField()
+
+
+class ChannelReport(models.Model):
+    """What somebody finds wrong with a channel or its broadcast, and what was to be seen then: kept whatever becomes of it."""
+
+    class Reason(models.TextChoices):
+        VIOLENCE = "violence", _("Violence or threats")
+        HATE = "hate", _("Hate or harassment")
+        SEXUAL = "sexual", _("Sexual content")
+        MINORS = "minors", _("Endangers children")
+        SELF_HARM = "self_harm", _("Suicide or self-harm")
+        COPYRIGHT = "copyright", _("Shows what others own")
+        SPAM = "spam", _("Spam or fraud")
+        OTHER = "other", _("Something else")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        ACTED = "acted", _("acted upon")
+        DISMISSED = "dismissed", _("dismissed")
+
+    channel = models.ForeignKey(Channel, null=True, on_delete=models.SET_NULL, related_name="channel_reports")
+    channel_name = models.CharField(_("channel"), max_length=30)
+    broadcast = models.ForeignKey(Broadcast, null=True, on_delete=models.SET_NULL, related_name="reports")
+    title = models.CharField(_("title"), max_length=140, blank=True)
+    description = models.TextField(_("description"), max_length=2000, blank=True)
+    picture = models.BinaryField(_("picture"), null=True)
+    reason = models.CharField(_("reason"), max_length=10, choices=Reason)
+    text = models.CharField(_("in words"), max_length=500, blank=True)
+    reporter = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="channel_reports")
+    at = models.DateTimeField(_("reported at"))
+    claimed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    claimed_at = models.DateTimeField(null=True)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    handled_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    handled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("report of a channel")
+        verbose_name_plural = _("reports of channels")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "reporter"],
+                condition=models.Q(state="open"),
+                name="one_open_report_per_reporter_and_channel",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "at"], name="channel_reports")]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()}: {self.channel_name}"

@@ -18,7 +18,7 @@ from streams.rtmp import Stream
 log = logging.getLogger(__name__)
 
 MISSING_S = 5  # a publisher that is not seen for this long has gone
-NO_PICTURE_S = 8  # sound alone, or video that no encoder understands
+NO_PICTURE_S = 7  # sound alone, or video that no encoder understands
 NO_MEDIA_S = 20  # longer than any sensible keyframe interval
 
 
@@ -50,7 +50,7 @@ def _shown(live: list[Broadcast]) -> dict[str, Shown]:
         return {broadcast.id: await _read(redis, broadcast) for broadcast in live}
 
     try:
-        return broadcasts.with_segments(read)
+        return segment_cache.with_segments(read)
     except RedisError as error:
         log.warning("segments Redis: %s", type(error).__name__)
         return {broadcast.id: Shown(broadcasts.page(broadcast, broadcast.started_at)) for broadcast in live}
@@ -126,6 +126,6 @@ def _leave_out(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
     try:
         with transaction.atomic():
             epoch = leases.withdraw(broadcast_id, rendition)
-            broadcasts.with_segments(report)
+            segment_cache.with_segments(report)
     except RedisError as error:
         log.warning("segments Redis: %s; the next look tries again", type(error).__name__)

@@ -16,11 +16,12 @@ from redis.asyncio import Redis
 from accounts.models import Channel, User
 from streams import segment_cache
 from streams.cache_client import Connection
+from streams.hls import fmp4
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.playlist import Variant
 from streams.hls.timeline import Part
 from streams.ladder import Profile
-from streams.segment_cache import Opening, Writer
+from streams.segment_cache import Opening, Tick, Writer
 
 NOW = 1_700_000_000_000  # Unix ms: rules are given their time
 PART_MS = 350
@@ -35,6 +36,7 @@ KNOWN = Profile(width=640, height=360, fps=25.0, gop_s=2.0, kbit_s=900)
 STAMPS = "-use_editlist 0 -avoid_negative_ts disabled"
 MUXER = f"-f mp4 -movflags +empty_moov+default_base_moof+frag_every_frame+frag_discont+skip_trailer {STAMPS}"
 PICTURE = "-f lavfi -i testsrc2=s=160x90:r=25:d=5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50"
+RED = "-f lavfi -i color=red:s=640x360:r=25:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
 TONE = "-f lavfi -i sine=r=48000:d=5 -c:a aac"
 
 
@@ -97,6 +99,13 @@ async def begun(redis: Redis, broadcast_id: str, rendition: str, epoch: int = 1)
     return writer
 
 
+async def boundary(writer: Writer, pts_ms: int, now_ms: int = NOW, era: int = 0) -> Tick:
+    """The segment that begins there."""
+    tick = await writer.boundary(era, pts_ms, now_ms)
+    assert tick
+    return tick
+
+
 def part(msn: int, at_ms: int = NOW, duration_ms: float = 333.0, independent: bool = False, epoch: int = 1) -> Part:
     return Part(0, epoch, msn, era=0, init=1, at_ms=at_ms, duration_ms=duration_ms, independent=independent)
 
@@ -124,3 +133,10 @@ def fragments(source: str) -> bytes:
     """What ffmpeg writes on an encode job's pipe for this input and codec."""
     command = f"ffmpeg -v error {source} {MUXER} pipe:1"
     return subprocess.run(command.split(), capture_output=True, check=True).stdout
+
+
+def encoded(arguments: str = RED) -> tuple[bytes, bytes]:
+    """An init section, and a part that begins with a keyframe."""
+    init, *frames = fmp4.Reader().feed(fragments(arguments))
+    assert isinstance(init, fmp4.Init)
+    return init.data, fmp4.part([frame for frame in frames[:3] if isinstance(frame, fmp4.Frame)], 1)

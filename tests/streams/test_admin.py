@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Channel, User
-from streams import broadcasts
-from streams.documents import StreamKey
-from streams.models import Broadcast, Refusal
+from accounts import modlog
+from accounts.models import Channel, FormerName, ModAction, User
+from streams import audience, figures
+from streams.documents import StreamKey, StreamMetadata
+from streams.models import Broadcast, EncodeLease, Refusal
 from tests.broadcasts import broadcast_of
 from tests.cast import join
 from tests.pages import text
+from tests.staff import enter, moderator
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plain_static", "own_cache", "key_store")]
 BROADCASTS = "/admin/streams/broadcast/"
@@ -21,48 +24,7 @@ BROADCASTS = "/admin/streams/broadcast/"
 
 @pytest.fixture
 def admin(client: Client, carol: User) -> Client:
-    client.force_login(carol)
-    return client
-
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The broadcasts that were cut, in a fake's memory."""
-    ids: list[str] = []
-
-    def remember(broadcast: Broadcast, now: dt.datetime) -> None:
-        ids.append(broadcast.pk)
-
-    monkeypatch.setattr(broadcasts, "cut", remember)
-    return ids
-
-
-def end(client: Client, *chosen: Broadcast) -> str:
-    form = {"action": "end", "_selected_action": [broadcast.pk for broadcast in chosen]}
-    return text(client.post(BROADCASTS, form, follow=True))
-
-
-def test_it_ends_the_chosen_broadcasts(admin: Client, channel: Channel, bob: User, mallory: User, cut: list[str]) -> None:
-    chosen = [broadcast_of(channel, Broadcast.State.LIVE), broadcast_of(bob.channel, Broadcast.State.PUBLISHING)]
-    broadcast_of(mallory.channel, Broadcast.State.LIVE)
-    page = end(admin, *chosen)
-    assert sorted(cut) == sorted(broadcast.pk for broadcast in chosen)
-    assert "Ended the broadcast of alice." in page and "Ended the broadcast of bob." in page
-
-
-def test_what_has_ended_before_is_left_alone(admin: Client, channel: Channel, cut: list[str]) -> None:
-    assert "had ended before" in end(admin, broadcast_of(channel, Broadcast.State.ENDED))
-    assert cut == []
-
-
-def test_who_may_only_look_ends_nothing(client: Client, channel: Channel, cut: list[str]) -> None:
-    looker = join("looker", is_staff=True)
-    looker.user_permissions.set(Permission.objects.filter(codename="view_broadcast"))
-    client.force_login(looker)
-    broadcast = broadcast_of(channel, Broadcast.State.LIVE)
-    assert broadcast.pk in text(client.get(BROADCASTS))
-    end(client, broadcast)
-    assert cut == []
+    return enter(client, carol)
 
 
 def test_broadcasts_are_filtered_by_state(admin: Client, channel: Channel) -> None:
@@ -98,12 +60,121 @@ def test_a_channel_can_be_opened_while_the_key_store_is_away(admin: Client, chan
     assert "The key store does not answer" in text(admin.get(f"/admin/accounts/channel/{channel.pk}/change/"))
 
 
-def test_an_administrator_may_not_give_a_reserved_name(admin: Client, channel: Channel) -> None:
+def test_a_channel_is_changed_by_its_streamers_form_and_the_log_says_so(admin: Client, channel: Channel) -> None:
     address = f"/admin/accounts/channel/{channel.pk}/change/"
-    form = {"name": "admin", "title": "", "owner": channel.owner_id}
-    assert "This name is kept for the site" in text(admin.post(address, form))
-    assert admin.post(address, form | {"name": "alicia"}).status_code == 302
-    assert Channel.objects.get(pk=channel.pk).name == "alicia"
+    form = {"title": "x" * 141, "latency": "low", "name": "other", "owner": "1"}
+    assert "at most 140" in text(admin.post(address, form))
+    Channel.objects.update(avatar="avatars/rude.webp")
+    assert admin.post(address, form | {"title": "Friendly", "remove_avatar": "on"}).status_code == 302
+    channel.refresh_from_db()
+    assert (channel.name, channel.title, channel.avatar.name) == ("alice", "Friendly", "")
+    entry = ModAction.objects.get()
+    assert (entry.code, entry.channel_name, entry.detail["changes"]) == (
+        "edit",
+        "alice",
+        {"title": ["", "Friendly"], "remove_avatar": ["", True]},
+    )
+
+
+def test_a_channel_is_made_by_a_free_name_alone(admin: Client, channel: Channel) -> None:
+    owner = User.objects.create_user("dora@example.org")
+    FormerName.objects.create(name="kept", channel=channel, until=timezone.now() + dt.timedelta(days=1))
+    for name in ("admin", "alice", "kept", "no name"):
+        assert admin.post("/admin/accounts/channel/add/", {"owner": owner.pk, "name": name}).status_code == 200, name
+    assert admin.post("/admin/accounts/channel/add/", {"owner": owner.pk, "name": "Dora"}).status_code == 302
+    assert Channel.objects.get(name="dora").owner == owner
+
+
+# --- a broadcast's page ---------------------------------------------------------------------------------------------------
+
+
+def test_a_broadcast_shows_what_was_measured(admin: Client, channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast = broadcast_of(channel, Broadcast.State.LIVE, ladder=["source", "360p"], advice=["no_audio"])
+    EncodeLease.objects.create(
+        broadcast=broadcast, rendition="360p", epoch=3, worker="encode@one", expires_at=timezone.now(), failures=2
+    )
+    StreamMetadata(
+        id=broadcast.pk,
+        channel="alice",
+        started_at=timezone.now(),
+        ingest={"codec": "avc1.64001F", "fps": 29.97, "b_frames": True},
+        renditions={"360p": {"codecs": "avc1.4d401e", "width": 640, "height": 360, "bandwidth": 800_000}},
+    ).save()
+    monkeypatch.setattr(figures, "minutes", lambda broadcast, now: [{"minute": 0, "viewers": 3}, {"minute": 1, "viewers": 9}])
+    page = text(admin.get(f"{BROADCASTS}{broadcast.pk}/change/"))
+    for words in (
+        "avc1.64001F",
+        "640x360",
+        "800 kbit/s",
+        "encode@one",
+        "no audio",
+        "At most 9 at once",
+        "/live/alice/thumbnail.jpg",
+    ):
+        assert words in page, words
+
+
+@pytest.mark.usefixtures("dead_key_store")
+def test_a_broadcast_can_be_opened_while_mongodb_is_away(admin: Client, channel: Channel) -> None:
+    page = text(admin.get(f"{BROADCASTS}{broadcast_of(channel, Broadcast.State.ENDED).pk}/change/"))
+    assert "The store of figures does not answer" in page and "source" in page
+
+
+# --- the front page -------------------------------------------------------------------------------------------------------
+
+
+def test_the_front_page_shows_what_is_live_and_what_was_done(
+    client: Client, channel: Channel, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet, loud = broadcast_of(channel, Broadcast.State.LIVE, title="Chess"), broadcast_of(bob.channel, Broadcast.State.LIVE)
+    monkeypatch.setattr(audience, "viewers_now", lambda ids: {quiet.pk: 1, loud.pk: 41})
+    erin = moderator()
+    modlog.write(ModAction.Code.LIFT, erin, channel, timezone.now(), reason="it was a mistake")
+    page = text(enter(client, erin).get("/admin/"))
+    for words in (
+        "Chess",
+        "41 viewers",
+        "1 viewer",
+        f"/admin/act/end/{quiet.pk}/",
+        "it was a mistake",
+        "/live/bob/thumbnail.jpg",
+    ):
+        assert words in page, words
+    assert page.index("/live/bob/") < page.index("/live/alice/")
+    assert "Chess" in text(client.get("/admin/wall/"))
+
+
+def test_the_front_page_shows_nobody_more_than_they_may_see(client: Client, channel: Channel) -> None:
+    broadcast_of(channel, Broadcast.State.LIVE, title="Chess")
+    page = text(enter(client, join("looker", is_staff=True)).get("/admin/"))
+    assert "Chess" not in page and "open reports" not in page
+    assert "alice" not in text(client.get("/admin/search/", {"q": "lice"}))
+
+
+def test_the_front_page_costs_the_same_however_many_are_live(
+    admin: Client, channel: Channel, bob: User, mallory: User, django_assert_max_num_queries: Any
+) -> None:
+    for one in (channel, bob.channel, mallory.channel):
+        broadcast_of(one, Broadcast.State.LIVE)
+    with django_assert_max_num_queries(12):
+        admin.get("/admin/")
+
+
+def test_one_box_finds_users_channels_and_broadcasts(admin: Client, channel: Channel, bob: User) -> None:
+    broadcast = broadcast_of(bob.channel, Broadcast.State.ENDED, title="Alicante by night")
+    page = text(admin.get("/admin/search/", {"q": "alic"}))
+    assert "alice@example.org" in page and f"/admin/accounts/channel/{channel.pk}/" in page and broadcast.pk in page
+    assert "<script>" not in text(admin.get("/admin/search/", {"q": "<script>"}))
+    assert admin.get("/admin/search/", {"q": "%00 '\"; \\"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address", ["/admin/", "/admin/search/?q=a", "/admin/act/rename/{channel}/", BROADCASTS + "{broadcast}/change/"]
+)
+def test_pages_have_no_inline_scripts_or_styles(admin: Client, channel: Channel, address: str) -> None:
+    broadcast = broadcast_of(channel, Broadcast.State.LIVE)
+    page = text(admin.get(address.format(channel=channel.pk, broadcast=broadcast.pk)))
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)(?![^>]*json)", page)
 
 
 def test_channels_are_listed_and_found(admin: Client, channel: Channel, bob: User) -> None:

@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from accounts.models import Channel
+from accounts.models import Category, Channel
 from streams import broadcasts, segment_cache
 from streams.broadcasts import CUT_S, PublishRefused
 from streams.documents import StreamKey, StreamMetadata, key_hash
@@ -355,6 +355,28 @@ def test_an_administrators_end_refuses_the_key_for_a_minute(key: str, now: dt.da
     assert rtmp_server.dropped == [broadcast.ingest_name]
     assert refused(key, now + dt.timedelta(seconds=CUT_S - 1)) == "cut_key"
     assert broadcasts.open(event(key, "boot:3"), now + dt.timedelta(seconds=CUT_S))
+
+
+def test_a_broadcast_that_its_streamer_ended_does_not_begin_anew_by_itself(
+    channel: Channel, key: str, now: dt.datetime, rtmp_server: RtmpServer
+) -> None:
+    broadcast = live(key, now)
+    assert broadcasts.stop(broadcast, now)
+    assert rtmp_server.dropped == [broadcast.ingest_name]
+    broadcast.refresh_from_db()
+    assert broadcasts.held_until(broadcast, now) == now + dt.timedelta(seconds=CUT_S)
+    assert refused(key, now + dt.timedelta(seconds=CUT_S - 1)) == "held_key"
+    assert broadcasts.held_until(broadcast, now + dt.timedelta(seconds=CUT_S)) is None
+    broadcasts.release(channel)
+    assert broadcasts.held_until(broadcast, now) is None
+    assert broadcasts.open(event(key, "boot:3"), now)
+
+
+def test_a_broadcast_is_called_what_its_channel_is(channel: Channel, key: str, now: dt.datetime) -> None:
+    channel.title, channel.category = "Maps", Category.objects.create(name="Art", slug="art")
+    channel.save()
+    broadcast = broadcasts.open(event(key), now)
+    assert (broadcast.title, broadcast.category) == ("Maps", channel.category)
 
 
 # --- documents ------------------------------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from streams import clock
-from streams.cache_scripts import CLOCK_TOLERANCE_MS, FIRST_MSN, SHORTEST_SEGMENT_MS
-from streams.clock import PATIENCE_MS, ClockView
-from tests.streams.rig import NOW, begun, broadcast_id, cut, named, redis
+from streams.cache_scripts import BEHIND_MS, CLOCK_TOLERANCE_MS, FIRST_MSN, SHORTEST_SEGMENT_MS
+from streams.clock import AHEAD_MS, PATIENCE_MS, ClockView
+from streams.hls.stamps import TURN_MS
+from streams.segment_cache import Clock
+from tests.streams.rig import NOW, begun, boundary, broadcast_id, cut, named, redis
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -33,8 +35,16 @@ def boundaries(draw: st.DrawFn) -> list[tuple[int, int]]:
 
 def view_of(pairs: list[tuple[int, int]], watermark_ms: int | None = None) -> ClockView:
     view = ClockView()
-    view.pairs, view.watermark_ms = pairs, watermark_ms
+    view.clock, view.watermark_ms = clock_of(*pairs), watermark_ms
     return view
+
+
+def clock_of(*pairs: tuple[int, int], era: int = 0, offset_ms: int = 0) -> Clock:
+    return Clock(era, offset_ms, list(pairs), at_ms=now_ms(), shape=0)
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 @given(boundaries(), st.integers(-10_000, 150_000))
@@ -49,6 +59,12 @@ def test_a_segment_begins_with_the_first_frame_at_its_boundary_or_a_rounding_bef
     view = view_of(pairs)
     for (before, _), (msn, at) in pairwise(pairs):
         assert [view.number(at + off) for off in (-CLOCK_TOLERANCE_MS - 1, -CLOCK_TOLERANCE_MS, 0)] == [before, msn, msn]
+
+
+def test_the_next_segment_is_expected_when_one_as_long_as_the_last_would_be_over() -> None:
+    view = view_of([(10, 0), (11, 2000), (12, 5000)])
+    assert [view.until_boundary_ms(at) for at in (5000, 7900, 9000)] == [3000, 100, 0]
+    assert view_of([(10, 0)]).until_boundary_ms(500) == ClockView().until_boundary_ms(500) == 0
 
 
 @given(boundaries(), st.integers(0, 10_000), st.none() | st.integers(0, 10_000), st.integers(0, 5000))
@@ -79,15 +95,11 @@ async def seconds(waiting: asyncio.Task[None]) -> float:
     return time.monotonic() - began
 
 
-def now_ms() -> int:
-    return int(time.time() * 1000)
-
-
 @pytest.fixture
 async def view() -> ClockView:
     """One boundary, 2 s ago, at 0."""
     view = ClockView()
-    await view.update(0, now_ms() - 2000, [(FIRST_MSN, 0)])
+    await view.update(clock_of((FIRST_MSN, 0), offset_ms=now_ms() - 2000))
     return view
 
 
@@ -97,7 +109,7 @@ async def test_sound_waits_for_the_first_boundary_however_long() -> None:
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(waiting), PATIENCE_MS / 1000 + 0.2)
     assert not waiting.done()
-    await view.update(0, now_ms(), [(FIRST_MSN, 0)])
+    await view.update(clock_of((FIRST_MSN, 0), offset_ms=now_ms()))
     assert await seconds(waiting) < 0.1
 
 
@@ -107,10 +119,10 @@ async def test_sound_soon_after_a_boundary_does_not_wait(view: ClockView) -> Non
 
 async def test_sound_goes_on_as_soon_as_video_has_passed_it(view: ClockView) -> None:
     waiting = asyncio.create_task(view.passed(2000))
-    await view.advance(1999)
+    await view.advance(0, 1999)
     await asyncio.sleep(0)
     assert not waiting.done()
-    await view.advance(2000)
+    await view.advance(0, 2000)
     assert await seconds(waiting) < 0.1
 
 
@@ -118,7 +130,7 @@ async def test_sound_goes_on_as_soon_as_its_segment_begins(view: ClockView) -> N
     waiting = asyncio.create_task(view.passed(2010))
     await asyncio.sleep(0)
     assert not waiting.done()
-    await view.update(0, view.offset_ms, [(FIRST_MSN, 0), (FIRST_MSN + 1, 2000)])
+    await view.update(clock_of((FIRST_MSN, 0), (FIRST_MSN + 1, 2000), offset_ms=view.offset_ms))
     assert await seconds(waiting) < 0.1
     assert view.number(2010) == FIRST_MSN + 1
 
@@ -135,11 +147,39 @@ async def test_sound_that_is_already_late_waits_for_the_rest_only(view: ClockVie
 
 async def test_sound_that_has_caught_up_is_patient_again(view: ClockView) -> None:
     await view.passed(2000)
-    await view.update(0, view.offset_ms, [(FIRST_MSN, 0), (FIRST_MSN + 1, 600)])
+    await view.update(clock_of((FIRST_MSN, 0), (FIRST_MSN + 1, 600), offset_ms=view.offset_ms))
     waiting = asyncio.create_task(view.passed(2600 - 21))
     await asyncio.sleep(0)
     assert not waiting.done()
     await seconds(waiting)
+
+
+async def test_sound_does_not_wait_when_its_era_is_over(view: ClockView) -> None:
+    waiting = asyncio.create_task(view.passed(2000))
+    await asyncio.sleep(0)
+    await view.update(clock_of((FIRST_MSN + 1, 90_000), era=1, offset_ms=now_ms() - 90_000))
+    assert await seconds(waiting) < 0.1
+
+
+async def test_how_far_the_picture_got_in_another_era_says_nothing(view: ClockView) -> None:
+    await view.advance(0, 90_000)
+    await view.update(clock_of((FIRST_MSN + 1, 0), era=1, offset_ms=now_ms()))
+    assert view.watermark_ms is None and not view.decided(2000)
+    await view.advance(0, 90_040)
+    assert view.watermark_ms is None
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+@pytest.mark.parametrize("off_ms", [-BEHIND_MS + 100, 0, AHEAD_MS - 100])
+async def test_a_stamp_of_sound_is_put_beside_the_picture(turns: int, off_ms: int) -> None:
+    newest = turns * TURN_MS + 1_000_000
+    view = view_of([(FIRST_MSN, newest)])
+    assert view.place(1_000_000 + off_ms) == newest + off_ms
+
+
+@pytest.mark.parametrize("off_ms", [-BEHIND_MS - 100, AHEAD_MS + 100, 3_600_000, -3_600_000])
+async def test_a_stamp_of_sound_that_is_far_from_the_picture_has_no_place(off_ms: int) -> None:
+    assert view_of([(FIRST_MSN, 9_000_000)]).place(9_000_000 + off_ms) is None
 
 
 # --- following ------------------------------------------------------------------------------------------------------------
@@ -152,18 +192,18 @@ async def until(view: ClockView, pts_ms: int) -> None:
 
 async def test_a_view_follows_what_video_announces(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    async with clock.follow(redis, broadcast_id) as view:
+    async with clock.follow(redis, broadcast_id, watermarks=True) as view:
         began = now_ms()
-        tick = await writer.boundary(0, began)
+        tick = await boundary(writer, 0, began)
         await until(view, 0)
         assert (view.pairs, view.era, view.offset_ms) == ([(tick.msn, 0)], 0, began)
-        await writer.watermark(1800)
+        await writer.watermark(0, 1800)
         await until(view, 1800)
         assert view.watermark_ms == 1800
 
 
 async def test_a_view_that_comes_later_knows_what_was_before(redis: Redis, broadcast_id: str) -> None:
-    tick = await (await begun(redis, broadcast_id, "source")).boundary(0, NOW)
+    tick = await boundary(await begun(redis, broadcast_id, "source"), 0)
     async with clock.follow(redis, broadcast_id) as view:
         await until(view, 0)
         assert view.pairs == [(tick.msn, 0)]
@@ -171,11 +211,11 @@ async def test_a_view_that_comes_later_knows_what_was_before(redis: Redis, broad
 
 async def test_a_new_era_empties_the_view(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    await writer.boundary(90_000, NOW)
+    await writer.boundary(0, 90_000, NOW)
     async with clock.follow(redis, broadcast_id) as view:
         await until(view, 90_000)
-        assert await writer.jump(0, NOW + 2000) == 1
-        tick = await writer.boundary(0, NOW + 2000)
+        assert await writer.era(0, 0, NOW + 2000) == (1, 0)
+        tick = await boundary(writer, 0, NOW + 2000, era=1)
         async with asyncio.timeout(SOON_S):
             while view.era == 0 or not view.pairs:
                 await asyncio.sleep(0.005)
@@ -184,11 +224,11 @@ async def test_a_new_era_empties_the_view(redis: Redis, broadcast_id: str) -> No
 
 async def test_a_view_that_lost_its_subscription_reloads(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    await writer.boundary(0, NOW)
+    await writer.boundary(0, 0, NOW)
     async with named(broadcast_id) as own, clock.follow(own, broadcast_id) as view:
         await until(view, 0)
         await cut(redis, broadcast_id)
-        await writer.boundary(2000, NOW)
+        await writer.boundary(0, 2000, NOW)
         async with asyncio.timeout(3 * clock.RETRY_S):
             while len(view.pairs) < 2:
                 await asyncio.sleep(0.02)

@@ -149,7 +149,7 @@ def test_the_live_box_is_sent_again_only_when_it_says_something_else(streamer: C
 
 def test_it_shows_where_to_stream_to(streamer: Client, settings: Settings) -> None:
     settings.RTMP_PUBLIC_URL = "rtmp://ingest.example.org/live"
-    assert 'value="rtmp://ingest.example.org/live"' in text(streamer.get("/dashboard/"))
+    assert 'value="rtmp://ingest.example.org/live"' in text(streamer.get("/dashboard/keys/"))
 
 
 def test_a_new_key_comes_with_everything_to_copy(streamer: Client, settings: Settings) -> None:
@@ -166,7 +166,8 @@ def test_a_new_key_is_shown_this_once(streamer: Client, alice: User, carol: User
     admin = Client()
     admin.force_login(carol)
     later = [
-        streamer.get(address) for address in ("/dashboard/", "/dashboard/live/", "/@alice/", "/", "/api/v1/channels/alice/")
+        streamer.get(address)
+        for address in ("/dashboard/", "/dashboard/keys/", "/dashboard/live/", "/@alice/", "/", "/api/v1/channels/alice/")
     ]
     later += [streamer.post("/dashboard/keys/"), admin.get(f"/admin/accounts/channel/{alice.channel.pk}/change/")]
     assert [response.status_code for response in later] == [200] * len(later)
@@ -204,21 +205,21 @@ def test_each_key_is_listed_with_its_state(streamer: Client, channel: Channel) -
     StreamKey.issue(channel.pk, now - 9 * MINUTE, "Works")
     StreamKey.issue(channel.pk, now - 2 * MINUTE, "Ran out", expires_at=now - MINUTE)
     StreamKey.issue(channel.pk, now, "Gone")[0].revoke(now)
-    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text(streamer.get("/dashboard/"))))
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text(streamer.get("/dashboard/keys/"))))
     assert re.search(r"Works live_.{8}_… Active .*Gone live_.{8}_… Revoked .*Ran out live_.{8}_… Expired ", page)
 
 
 def test_the_key_of_the_broadcast_that_runs_is_marked(streamer: Client, channel: Channel) -> None:
     key, _ = StreamKey.issue(channel.pk, timezone.now())
     broadcast = broadcast_of(channel, Broadcast.State.LIVE, key_hash=key.hash)
-    assert "In use" in text(streamer.get("/dashboard/"))
+    assert "Publishing now" in text(streamer.get("/dashboard/keys/"))
     Broadcast.objects.filter(pk=broadcast.pk).update(state=Broadcast.State.ENDED)
-    assert "In use" not in text(streamer.get("/dashboard/"))
+    assert "Publishing now" not in text(streamer.get("/dashboard/keys/"))
 
 
 def test_a_key_is_revoked(streamer: Client, channel: Channel) -> None:
     key, _ = StreamKey.issue(channel.pk, timezone.now())
-    assert streamer.post(f"/dashboard/keys/{key.public_id}/revoke/")["Location"] == "/dashboard/"
+    assert streamer.post(f"/dashboard/keys/{key.public_id}/revoke/")["Location"] == "/dashboard/keys/"
     revoked_at = StreamKey.of_channel(channel.pk)[0].revoked_at
     assert revoked_at is not None
     assert "Revoked" in text(streamer.post(f"/dashboard/keys/{key.public_id}/revoke/", headers=FRAGMENT))
@@ -228,13 +229,12 @@ def test_a_key_is_revoked(streamer: Client, channel: Channel) -> None:
 def test_a_look_revokes_nothing(streamer: Client, channel: Channel) -> None:
     key, _ = StreamKey.issue(channel.pk, timezone.now())
     assert streamer.get(f"/dashboard/keys/{key.public_id}/revoke/").status_code == 405
-    assert streamer.get("/dashboard/keys/").status_code == 405
     assert StreamKey.of_channel(channel.pk)[0].revoked_at is None
 
 
 def test_somebody_elses_key_is_neither_shown_nor_revoked(streamer: Client, bob: User) -> None:
     key, _ = StreamKey.issue(bob.channel.pk, timezone.now(), "Bob's")
-    assert key.public_id not in text(streamer.get("/dashboard/"))
+    assert key.public_id not in text(streamer.get("/dashboard/keys/"))
     assert streamer.post(f"/dashboard/keys/{key.public_id}/revoke/").status_code == 404
     assert StreamKey.of_channel(bob.channel.pk)[0].revoked_at is None
 
@@ -249,6 +249,26 @@ def test_another_sites_form_makes_no_key(alice: User) -> None:
 
 @pytest.mark.usefixtures("dead_key_store")
 def test_it_says_when_the_key_store_does_not_answer(streamer: Client) -> None:
-    assert "Your keys cannot be shown" in text(streamer.get("/dashboard/"))
+    assert "Your keys cannot be shown" in text(streamer.get("/dashboard/keys/"))
     assert "The key was not made: the key store did not answer." in make_key(streamer)
     assert "The key was not revoked" in text(streamer.post("/dashboard/keys/00000000/revoke/"))
+
+
+def test_a_new_key_is_shown_to_a_camera_too(streamer: Client, settings: Settings) -> None:
+    settings.RTMP_PUBLIC_URL = "rtmp://ingest.example.org/live"
+    page = make_key(streamer)
+    code = re.search(r"<svg[^>]*class=\"qr\".*?</svg>", page, re.DOTALL)
+    assert code and "style" not in code[0] and "<script" not in code[0]
+    assert 'class="qr"' not in text(streamer.get("/dashboard/keys/"))
+
+
+def test_who_has_no_key_makes_one_on_the_first_page(streamer: Client, channel: Channel) -> None:
+    assert "Make a key" in text(streamer.get("/dashboard/"))
+    StreamKey.issue(channel.pk, timezone.now())
+    page = text(streamer.get("/dashboard/"))
+    assert "Make a key" not in page and "Make another one" in page
+
+
+@pytest.mark.usefixtures("dead_key_store")
+def test_the_first_page_does_without_the_key_store(streamer: Client) -> None:
+    assert "You are not live" in text(streamer.get("/dashboard/"))

@@ -12,13 +12,16 @@ from shlex import quote
 import pytest
 from redis.asyncio import Redis
 
-from streams import encoder, segment_cache
+from streams import encoder, ffmpeg, packager, segment_cache
+from streams.clock import ClockView
 from streams.encoder import Job, Outcome
 from streams.hls.fmp4 import Malformed
+from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import Part
 from streams.ladder import Profile
+from streams.segment_cache import Writer
 from tests.streams.fake_ffmpeg import WAIT, Fake, fake
-from tests.streams.rig import KNOWN, NOW, PICTURE, TONE, begun, broadcast_id, fragments, opening, redis
+from tests.streams.rig import KNOWN, PART_MS, PICTURE, TONE, begun, broadcast_id, fragments, opening, redis
 
 __all__ = ["broadcast_id", "fake", "redis"]
 
@@ -29,7 +32,7 @@ MP3 = "-f lavfi -i sine=r=48000:d=1 -c:a libmp3lame"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "SILENCE_S", 0.3)
+    monkeypatch.setattr(packager, "SILENCE_S", 0.5)
 
 
 def job(broadcast_id: str, binary: str, rendition: str = "source", epoch: int = 1, profile: Profile | None = KNOWN) -> Job:
@@ -55,9 +58,9 @@ async def absent(redis: Redis, broadcast_id: str) -> list[str]:
     return master.absent
 
 
-async def until_stored(redis: Redis, broadcast_id: str, count: int = 1) -> None:
+async def until_stored(redis: Redis, broadcast_id: str, count: int = 1, rendition: str = "source") -> None:
     async with asyncio.timeout(SOON_S):
-        while len(await parts(redis, broadcast_id)) < count:
+        while len(await parts(redis, broadcast_id, rendition)) < count:
             await asyncio.sleep(0.01)
 
 
@@ -162,41 +165,144 @@ async def test_ffmpegs_own_refusal_to_copy_is_understood(fake: Fake, redis: Redi
     assert await parts(redis, broadcast_id, "audio")
 
 
-async def test_a_broadcast_without_sound_does_without_that_rendition(fake: Fake, redis: Redis, broadcast_id: str) -> None:
-    binary = fake.program("echo \"Stream map '0:a:0' matches no streams.\" >&2", "exit 1")
-    assert await run(job(broadcast_id, binary, "audio"), redis) is Outcome.WITHDRAWN
-    assert await absent(redis, broadcast_id) == ["audio"]
-
-
 async def test_an_ffmpeg_that_fails_is_not_started_again_and_again(fake: Fake, redis: Redis, broadcast_id: str) -> None:
     binary = fake.program("echo 'Connection refused' >&2", "exit 1")
     assert await run(job(broadcast_id, binary), redis) is Outcome.ENDED
     assert len(fake.started()) <= 2
 
 
-async def boundaries(redis: Redis, broadcast_id: str) -> None:
+async def boundaries(redis: Redis, broadcast_id: str) -> Writer:
+    """Of a picture that has been there for four seconds."""
     writer = await begun(redis, broadcast_id, "source")
     for pts_ms in (0, 2000, 4000):
-        await writer.boundary(pts_ms, NOW + pts_ms)
+        await writer.boundary(0, pts_ms, encoder.now_ms() - 4000 + pts_ms)
+    return writer
 
 
-# --- eras, first part -----------------------------------------------------------------------------------------------------
+# --- sound that does not come ---------------------------------------------------------------------------------------------
+
+QUIET = "-f lavfi -i anullsrc -t 0.5 -c:a aac"
+NO_SUCH_STREAM = "echo \"Stream map '0:a:0' matches no streams.\" >&2; exit 1"
 
 
-async def test_a_jump_of_the_stamps_begins_an_era_with_a_new_ffmpeg(fake: Fake, redis: Redis, broadcast_id: str) -> None:
-    before = fake.file(fragments(PICTURE))
-    jumped = fragments(f"{PICTURE} -output_ts_offset 100")
-    frames = jumped[jumped.index(b"moof") - 4 :]
+async def test_a_broadcast_without_sound_gets_silence_and_is_asked_again(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    writer = await boundaries(redis, broadcast_id)
+    binary = fake.program(f'case "$*" in *anullsrc*) cat {fake.file(fragments(QUIET))};; *) {NO_SUCH_STREAM};; esac')
+    running = asyncio.create_task(run(job(broadcast_id, binary, "audio"), redis))
+    async with asyncio.timeout(SOON_S):
+        while len(fake.started()) < 4 or not await parts(redis, broadcast_id, "audio"):
+            await writer.watermark(0, 5000)
+            await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert fake.running() == []
+    found = await parts(redis, broadcast_id, "audio")
+    assert sum(part.duration_ms for part in found) == pytest.approx(1000, abs=400)
+    assert "audio" not in await segment_cache.measurements(redis, broadcast_id)
+
+
+@pytest.mark.parametrize(("sounds", "analysis"), [(True, ffmpeg.LATE), (False, ffmpeg.FRESH)])
+async def test_who_joins_a_broadcast_without_sound_does_not_wait_for_it(
+    fake: Fake, redis: Redis, broadcast_id: str, sounds: bool, analysis: dict[str, int]
+) -> None:
+    if sounds:
+        await (await begun(redis, broadcast_id, "audio")).measured({})
+    words = fake.folder / "words"
+    binary = fake.program(f'echo "$@" >> {quote(str(words))}', f"cat {fake.file(fragments(PICTURE))}")
+    await run(job(broadcast_id, binary, epoch=2), redis)
+    assert f"-analyzeduration {analysis['analyzeduration']} " in words.read_text()
+
+
+# --- one ffmpeg after the other -------------------------------------------------------------------------------------------
+
+
+def second_time(fake: Fake, first: str, second: str) -> str:
     again = quote(str(fake.folder / "again"))
-    binary = fake.program(
-        f"if [ -e {again} ]; then cat {fake.file(jumped)}; else touch {again}; cat {before} {fake.file(frames)}; fi", WAIT
-    )
+    return fake.program(f"if [ -e {again} ]; then {second}; else touch {again}; {first}; fi", WAIT)
+
+
+@pytest.mark.parametrize("offset_s", [100, TURN_MS / 1000 - 60, TURN_MS / 1000])
+async def test_a_leap_of_the_stamps_begins_an_era_with_the_same_ffmpeg(
+    fake: Fake, redis: Redis, broadcast_id: str, offset_s: float
+) -> None:
+    after = fragments(f"{PICTURE} -output_ts_offset {offset_s}")
+    after = after[after.index(b"moof") - 4 :]
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))} {fake.file(after)}", WAIT)
     assert await run(job(broadcast_id, binary), redis) is Outcome.SILENT
-    assert len(fake.started()) == 2 and fake.running() == []
+    assert len(fake.started()) == 1
     found = await parts(redis, broadcast_id)
-    assert list(dict.fromkeys((part.era, part.init) for part in found)) == [(0, 1), (1, 2)]
-    numbers = [part.msn for part in found]
-    assert numbers == sorted(numbers)
+    numbered = dict.fromkeys((part.msn - found[0].msn, part.era, part.init) for part in found)
+    assert list(numbered) == [(0, 0, 1), (1, 0, 1), (2, 0, 1), (3, 1, 1), (4, 1, 1), (5, 1, 1)]
+    assert sum(part.duration_ms for part in found) == pytest.approx(10_000, abs=100)
+    assert max(part.duration_ms for part in found) <= PART_MS
+
+
+async def test_an_ffmpeg_that_ends_after_long_is_followed_by_another_at_once(
+    fake: Fake, redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "STEADY_S", 0)
+    later = fragments(f"{PICTURE} -output_ts_offset 6")
+    binary = second_time(fake, f"cat {fake.file(fragments(PICTURE))}; exit 1", f"cat {fake.file(later)}")
+    assert await run(job(broadcast_id, binary), redis) is Outcome.SILENT
+    assert len(fake.started()) == 2
+    found = await parts(redis, broadcast_id)
+    assert {(part.era, part.init) for part in found} == {(0, 1)}  # the same stream, and players need not know
+    assert {part.msn - found[0].msn for part in found} == set(range(6))
+    assert sum(part.duration_ms for part in found) == pytest.approx(10_000, abs=100)
+
+
+async def test_a_picture_of_another_size_begins_an_era_with_a_new_ffmpeg(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    other = fragments(PICTURE.replace("160x90", "320x180") + " -output_ts_offset 6")
+    seen = "echo '#extradata 0,    40, aaaaaaaa' >&2; echo '0, 0, 0, 33, 99, 1234, S=1,  40, aaaaaaaa' >&2"
+    changed = "sleep 0.2; echo '0, 6000, 6000, 33, 99, 4321, S=1,  41, bbbbbbbb' >&2; sleep 0.1"
+    first = f"{seen}; cat {fake.file(fragments(PICTURE))}; {changed}; cat {fake.file(other)}"
+    binary = second_time(fake, first, f"cat {fake.file(other)}")
+    assert await run(job(broadcast_id, binary), redis) is Outcome.SILENT
+    assert len(fake.started()) == 2
+    found = await parts(redis, broadcast_id)
+    # the new size comes sooner than its stamps say, so that they begin an era of their own, too
+    assert list(dict.fromkeys((part.era, part.init) for part in found)) == [(0, 1), (2, 2)]
+    assert sum(part.duration_ms for part in found) == pytest.approx(10_000, abs=100)
+    clock = await segment_cache.clock(redis, broadcast_id)
+    assert clock and clock.shape == 1
+
+
+async def test_a_picture_that_changes_again_at_once_is_left_to_the_reconciler(
+    fake: Fake, redis: Redis, broadcast_id: str
+) -> None:
+    changed = "echo '0, 0, 0, 33, 99, 1234, S=1,  40, aaaaaaaa' >&2; echo '0, 60, 60, 33, 99, 4321, S=1,  41, bbbbbbbb' >&2"
+    binary = fake.program(f"{changed}; sleep 0.2; cat {fake.file(fragments(PICTURE))}", WAIT)
+    assert await run(job(broadcast_id, binary), redis) is Outcome.OVERTAKEN
+    assert len(fake.started()) == 2 and fake.running() == []
+
+
+async def test_a_transcode_begins_anew_when_the_picture_has_another_size(
+    fake: Fake, redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = asyncio.Event()
+    update = ClockView.update
+
+    async def listen(view: ClockView, clock: segment_cache.Clock) -> None:
+        await update(view, clock)
+        if clock.shape:
+            heard.set()
+
+    monkeypatch.setattr(ClockView, "update", listen)
+    monkeypatch.setattr(packager, "SILENCE_S", 2)  # a busy machine's test is slow to go on
+    source = await begun(redis, broadcast_id, "source")
+    go = quote(str(fake.folder / "go"))
+    later = fragments(f"{PICTURE} -output_ts_offset 6")
+    more = fake.file(later[later.index(b"moof") - 4 :])  # an ffmpeg writes one init section
+    before = f"cat {fake.file(fragments(PICTURE))}; while [ ! -e {go} ]; do sleep 0.01; done; cat {more}"
+    binary = second_time(fake, before, f"cat {fake.file(later)}")
+    running = asyncio.create_task(run(job(broadcast_id, binary, "360p"), redis))
+    await until_stored(redis, broadcast_id, 10, "360p")  # nearly all there is: what follows decides
+    await source.reshape(encoder.now_ms())
+    await heard.wait()
+    Path(go.strip("'")).touch()
+    assert await running is Outcome.SILENT
+    assert len(fake.started()) == 2
 
 
 async def test_the_first_part_is_told_once(fake: Fake, redis: Redis, broadcast_id: str) -> None:
@@ -249,9 +355,3 @@ async def test_a_child_dies_with_a_killed_worker(fake: Fake) -> None:
         await worker.wait()
         while fake.running():
             await asyncio.sleep(0.01)
-
-
-async def test_ffmpeg_sees_none_of_our_secrets(fake: Fake) -> None:
-    async with encoder.child([fake.program("env")]) as running:
-        output = (await running.stdout.read()).decode()
-    assert {line.split("=")[0] for line in output.split()} <= {"PATH", "AV_LOG_FORCE_NOCOLOR", "PWD", "SHLVL", "_"}

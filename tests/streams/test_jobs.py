@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -12,16 +13,32 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError, ProgrammingError, connection, connections
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from pymongo.errors import ConnectionFailure
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from streams import broadcasts, encoder, jobs, leases, rtmp, segment_cache
+from streams import broadcasts, encoder, jobs, leases, packager, rtmp, segment_cache
+from streams.documents import Audience
 from streams.hls.fmp4 import Malformed
 from streams.models import Broadcast, EncodeLease
 from streams.rtmp import Stream
 from tests.broadcasts import broadcast_of
 from tests.streams.fake_ffmpeg import WAIT, Fake, fake
-from tests.streams.rig import PICTURE, TONE, begun, clean_queue, fragments, own_channel, random_id, redis
+from tests.streams.rig import (
+    EXPECTED,
+    NOW,
+    PICTURE,
+    TONE,
+    begun,
+    clean_queue,
+    encoded,
+    fragments,
+    own_channel,
+    part,
+    random_id,
+    redis,
+    variant,
+)
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
 __all__ = ["clean_queue", "fake", "redis", "rtmp_server"]
@@ -42,7 +59,7 @@ async def no_connection_is_left() -> AsyncIterator[None]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEW_S", 0.05)
-    monkeypatch.setattr(encoder, "SILENCE_S", 30)
+    monkeypatch.setattr(packager, "SILENCE_S", 30)
 
 
 @pytest.fixture
@@ -204,10 +221,25 @@ async def test_a_worker_that_stops_hands_its_lease_over_at_once(
     assert await ask(leases.claim, broadcast.id, "source", "successor") == 2
 
 
-async def test_a_withdrawn_rendition_is_never_called_again(broadcast: Broadcast, fake: Fake, settings: Settings) -> None:
-    settings.FFMPEG = fake.program("echo \"Stream map '0:a:0' matches no streams.\" >&2", "exit 1")
-    assert await encode(broadcast, "audio") == encoder.Outcome.WITHDRAWN.value
-    assert (await lease(broadcast, "audio")).withdrawn and await ask(leases.overdue) == []
+async def test_a_withdrawn_rendition_is_never_called_again(
+    broadcast: Broadcast, fake: Fake, settings: Settings, redis: Redis
+) -> None:
+    await (await begun(redis, broadcast.id, "audio")).measured({})
+    settings.FFMPEG = fake.program("echo \"Stream map '0:v:0' matches no streams.\" >&2", "exit 1")
+    assert await encode(broadcast) == encoder.Outcome.WITHDRAWN.value
+    assert (await lease(broadcast)).withdrawn and await ask(leases.overdue) == []
+
+
+async def test_in_an_emptied_redis_nobody_waits_for_a_withdrawn_rendition(
+    broadcast: Broadcast, fake: Fake, settings: Settings, redis: Redis
+) -> None:
+    await (await begun(redis, broadcast.id, "audio")).measured({})
+    settings.FFMPEG = fake.program("echo \"Stream map '0:v:0' matches no streams.\" >&2", "exit 1")
+    await encode(broadcast)
+    await redis.delete(*[key async for key in redis.scan_iter(match=f"hls:{{{broadcast.id}}}:*", count=1000)])
+    settings.FFMPEG = fake.program("exit 1")
+    await encode(broadcast, "audio")
+    assert await redis.hget(f"hls:{{{broadcast.id}}}:master", "expected") == b"audio"
 
 
 async def test_an_ffmpeg_that_writes_noise_is_a_failure(broadcast: Broadcast, fake: Fake, settings: Settings) -> None:
@@ -243,7 +275,7 @@ async def test_the_first_part_of_a_picture_makes_the_broadcast_live(
 async def test_sound_alone_does_not_make_it_live(broadcast: Broadcast, fake: Fake, settings: Settings, redis: Redis) -> None:
     writer = await begun(redis, broadcast.id, "source")
     for pts_ms in (0, 2000, 4000):
-        await writer.boundary(pts_ms, pts_ms)
+        await writer.boundary(0, pts_ms, encoder.now_ms())
     settings.FFMPEG = fake.program(f"cat {fake.file(fragments(TONE))}")
     await encode(broadcast, "audio")
     assert await segment_cache.timeline(redis, broadcast.id, "audio")
@@ -293,3 +325,44 @@ def test_writing_documents_is_tried_again_for_hours() -> None:
         decision = strategy.get_retry_decision(exception=OSError(), job=SimpleNamespace(attempts=attempt))
         waits += [(decision.retry_at - timezone.now()).total_seconds()] if decision else []
     assert waits[0] < 5 and 3600 < sum(waits) < 4 * 3600
+
+
+# --- audience and pictures ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("key_store")
+async def test_minutes_that_are_over_are_kept_once_mongodb_answers(
+    broadcast: Broadcast, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast.started_at = timezone.now() - dt.timedelta(minutes=5)
+    await ask(broadcast.save)
+    key = f"audience:{{{broadcast.pk}}}"
+    for minute, peak in ((0, 3), (1, 2), (9, 1)):
+        await redis.hset(f"{key}:{minute}", mapping={"peak": peak, "watched_ms": 90_000})
+        await redis.sadd(f"{key}:pending", minute)
+    with monkeypatch.context() as away:
+        away.setattr(Audience, "keep", unreachable)
+        with pytest.raises(ConnectionFailure):
+            await jobs.keep_audience()
+    assert await redis.scard(f"{key}:pending") == 3
+    await jobs.keep_audience()
+    kept = await ask(Audience.of, broadcast.pk, 0)
+    assert {minute: (found["peak"], found["watch_s"]) for minute, found in kept.items()} == {0: (3, 90), 1: (2, 90)}
+    assert await redis.smembers(f"{key}:pending") == {b"9"}
+
+
+def unreachable(*_: object) -> None:
+    raise ConnectionFailure
+
+
+async def test_what_is_live_is_drawn_and_what_has_no_picture_yet_holds_nobody_up(redis: Redis) -> None:
+    dark, live = [await ask(broadcast_of, await ask(own_channel), "live") for _ in range(2)]
+    writer = await begun(redis, live.pk, "360p")
+    init, data = encoded()
+    await writer.init(init)
+    for name in EXPECTED:
+        await (await begun(redis, live.pk, name)).report(variant(name) if name == "360p" else None, NOW)
+    await writer.store(part(10, NOW, independent=True, epoch=writer.epoch), data, NOW)
+    assert await jobs.draw_thumbnails() == 1
+    assert await segment_cache.thumbnail(redis, dark.pk) is None
+    assert (await segment_cache.thumbnail(redis, live.pk) or b"").startswith(b"\xff\xd8")

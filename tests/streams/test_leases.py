@@ -93,6 +93,7 @@ def test_a_withdrawn_rendition_is_never_called_again(broadcast: Broadcast) -> No
     leases.release(broadcast.id, "source", epoch, withdrawn=True)
     lapse(broadcast, seconds=60)
     assert leases.overdue() == []
+    assert leases.withdrawn(broadcast.id) == {"source"}
     with pytest.raises(leases.LeaseHeld):
         leases.claim(broadcast.id, "source", "two")
 

@@ -1,74 +1,15 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from streams.cache_scripts import ERA_JUMP_MS
 from streams.hls.fmp4 import Frame
-from streams.measure import STUCK_FRAMES, STUCK_MS, Drift, Measure
+from streams.measure import LOOK_MS, Measure, Recent
 
-NOW = 1_700_000_000_000
-
-
-def jumps(*frames: tuple[int, int]) -> list[int]:
-    """The numbers of the frames (stamp, arrival in ms) that are a jump."""
-    drift = Drift()
-    return [number for number, (stamp, arrival) in enumerate(frames) if drift.jumped(stamp, NOW + arrival)]
-
-
-def steady(count: int, start: int = 0, arrival: int = 0, every: int = 40) -> list[tuple[int, int]]:
-    return [(start + number * every, arrival + number * every) for number in range(count)]
-
-
-# --- drift ----------------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.tuples(st.integers(10, 200), st.integers(0, 30_000)), min_size=1, max_size=200))
-def test_media_that_is_late_by_any_time_and_catches_up_at_any_speed_is_no_jump(steps: list[tuple[int, int]]) -> None:
-    """Frames arrive in order, none before it was made."""
-    stamp = arrival = 0
-    frames = []
-    for step, delay in steps:
-        stamp += step
-        arrival = max(arrival, stamp + delay)
-        frames.append((stamp, arrival))
-    assert jumps(*frames) == []
-
-
-@pytest.mark.parametrize("step", [ERA_JUMP_MS + 41, 3_600_000, -ERA_JUMP_MS - 1, -3_600_000])
-def test_stamps_that_leap_are_a_jump_at_once(step: int) -> None:
-    before = steady(50, start=10_000_000)
-    assert jumps(*before, (before[-1][0] + step, before[-1][1] + 40)) == [50]
-
-
-@pytest.mark.parametrize("step", [40, 500, ERA_JUMP_MS - 100, -80, -ERA_JUMP_MS])
-def test_stamps_that_step_a_little_are_none(step: int) -> None:
-    before = steady(50, start=10_000_000)
-    assert jumps(*before, (before[-1][0] + step, before[-1][1] + 40)) == []
-
-
-def test_a_gap_in_the_stamps_that_took_as_long_as_it_says_is_no_jump() -> None:
-    assert jumps(*steady(50), *steady(50, start=60_000, arrival=60_000)) == []
-
-
-def test_stamps_that_stand_still_for_long_are_a_jump() -> None:
-    before = steady(50, start=100_000)
-    still = [(before[-1][0] + 1, before[-1][1] + 40 * number) for number in range(1, 60)]
-    found = jumps(*before, *still)
-    assert found and (found[0] - 50) * 40 >= STUCK_MS - 80
-
-
-def test_a_few_frames_that_come_late_do_not_stand_still() -> None:
-    slides = [(number * 50, number * 5000) for number in range(STUCK_FRAMES - 1)]
-    assert jumps(*slides) == []
-
-
-# --- measure --------------------------------------------------------------------------------------------------------------
+FRAME_MS = 40
 
 
 def measured(frames: list[Frame]) -> Measure:
     measure = Measure()
     for frame in frames:
-        measure.add(frame, frame.dts)
+        measure.add(frame, frame.duration)
     return measure
 
 
@@ -76,7 +17,7 @@ def frames(count: int, key_every: int, reordered: bool = False) -> list[Frame]:
     """25 frames per second of 1,000 bytes; reordered as I P B B, shown three frames later than decoded."""
     shift = {0: 0, 1: 80, 2: -40, 3: -40}
     return [
-        Frame(n * 40, n * 40 + (120 + shift[n % 4] if reordered else 0), 40, n % key_every == 0, bytes(1000))
+        Frame(n * 40, n * 40 + (120 + shift[n % 4] if reordered else 0), FRAME_MS, n % key_every == 0, bytes(1000))
         for n in range(count)
     ]
 
@@ -84,15 +25,48 @@ def frames(count: int, key_every: int, reordered: bool = False) -> list[Frame]:
 @pytest.mark.parametrize("reordered", [False, True])
 def test_it_counts_frames_and_bits_whatever_their_order(reordered: bool) -> None:
     measure = measured(frames(114, key_every=48, reordered=reordered))
-    assert (measure.fps, measure.gop_ms, measure.reordered) == (25.0, 1920, reordered)
-    assert measure.kbit_s == pytest.approx(200, rel=0.02)
+    assert (measure.fps, measure.gop_s, measure.reordered) == (25.0, 1.92, reordered)
+    assert measure.kbit_s == 200
+
+
+def test_stamps_that_leap_change_nothing() -> None:
+    leap_ms = 3_600_000
+    leaping = frames(50, key_every=48) + [
+        frame._replace(dts=frame.dts + leap_ms, pts=frame.pts + leap_ms) for frame in frames(114, key_every=48)[50:]
+    ]
+    assert measured(leaping) == measured(frames(114, key_every=48))
 
 
 def test_the_longest_group_of_pictures_may_still_be_open() -> None:
-    assert measured(frames(114, key_every=1000)).longest_gop_ms == 113 * 40
-    assert measured(frames(114, key_every=60)).longest_gop_ms == 2400
+    assert measured(frames(114, key_every=1000)).longest_gop_s == 114 * FRAME_MS / 1000
+    assert measured(frames(114, key_every=60)).longest_gop_s == 2.4
 
 
-def test_one_frame_says_nothing_yet() -> None:
-    measure = measured(frames(1, key_every=1))
-    assert (measure.fps, measure.kbit_s, measure.longest_gop_ms) == (0.0, 0, 0)
+def test_nothing_says_nothing_yet() -> None:
+    measure = Measure()
+    assert (measure.fps, measure.kbit_s, measure.gop_s, measure.longest_gop_s) == (0.0, 0, 0.0, 0.0)
+
+
+def test_b_frames_cost_as_long_as_they_wait_for_what_they_refer_to() -> None:
+    assert measured(frames(114, key_every=48)).reorder_ms == 0
+    assert measured(frames(114, key_every=48, reordered=True)).reorder_ms == 120
+
+
+def test_the_last_second_is_counted_by_the_clock_on_the_wall() -> None:
+    recent = Recent()
+    for n in range(25):
+        recent.add(1000, stamp_ms=n * 40, now_ms=5000 + n * 40)
+        assert recent.look(5000 + n * 40) is None
+    recent.add(1000, stamp_ms=1000, now_ms=5000 + LOOK_MS)
+    looked = recent.look(5000 + LOOK_MS)
+    assert looked == {"at_ms": 6000, "kbit_s": 208, "fps": 26.0, "ahead_ms": -5000}
+    recent.add(1000, stamp_ms=5000, now_ms=10_000)  # nothing came for four seconds
+    assert recent.look(10_000) == {"at_ms": 10_000, "kbit_s": 2, "fps": 0.2, "ahead_ms": -5000}
+
+
+def test_the_frame_that_was_delayed_least_says_how_far_the_stamps_are() -> None:
+    recent = Recent()
+    for now_ms, stamp_ms in [(0, -300), (500, 450), (1000, 800)]:
+        recent.add(1, stamp_ms, now_ms)
+    looked = recent.look(1000)
+    assert looked and looked["ahead_ms"] == -50

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from streams import origin, segment_cache
+from streams.audience import ADDRESS_VIEWERS
 from streams.origin import Origin
 from streams.segment_cache import PART_TTL_S, Writer
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, part, random_id, redis, variant
@@ -159,7 +160,16 @@ async def test_the_part_that_was_hinted_at_is_held_until_it_exists(
     await store(live["source"], 7)
     answer = await at_once(asking)
     assert (answer.status_code, answer.text) == (200, "part 7;")
-    assert (await at_once(player.get(folder + "p1-10.mp4"))).status_code == 404
+    assert (await at_once(player.get(folder + "p1-11.mp4"))).status_code == 404
+
+
+async def test_a_part_that_another_process_has_hinted_at_by_now_is_held_as_well(
+    player: AsyncClient, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    asking = await held(player, f"/hls/{broadcast_id}/source/p1-9.mp4")
+    await store(live["source"], 7)
+    await store(live["source"], 8)
+    assert (await at_once(asking)).text == "part 8;"
 
 
 async def test_a_hinted_part_that_a_successor_replaced_is_not_there(
@@ -179,6 +189,20 @@ async def test_who_waits_too_long_is_told_to_try_again(
         answer = await player.get(f"/hls/{broadcast_id}/source/{path}")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.headers["cache-control"] == "no-store, max-age=0"
+
+
+async def test_who_finds_too_many_waiting_is_told_to_try_again(
+    player: AsyncClient, app: Origin, live: object, broadcast_id: str
+) -> None:
+    app.watches._room = asyncio.Semaphore(1)
+    waiting = await held(player, f"/hls/{broadcast_id}/source/p1-8.mp4")
+    for path in ("playlist.m3u8?_HLS_msn=11&_HLS_part=1", "p1-8.mp4"):
+        answer = await at_once(player.get(f"/hls/{broadcast_id}/source/{path}"))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (await at_once(player.get(f"/hls/{broadcast_id}/source/playlist.m3u8"))).status_code == 200
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await held(player, f"/hls/{broadcast_id}/source/p1-8.mp4")
 
 
 async def test_an_old_number_gets_the_list_as_it_is_now(player: AsyncClient, live: object, broadcast_id: str) -> None:
@@ -281,6 +305,14 @@ async def test_a_broadcast_that_ended_before_it_began_is_not_there(
 # --- what is not there ----------------------------------------------------------------------------------------------------
 
 
+async def test_who_waits_for_a_rendition_that_leaves_is_told_at_once(player: AsyncClient, live: dict[str, Writer]) -> None:
+    """So that the player changes to another before it runs dry."""
+    base = f"/hls/{live['source'].broadcast_id}/source/playlist.m3u8"
+    asking = await held(player, f"{base}?_HLS_msn=11&_HLS_part=1")
+    await live["source"].report(None, NOW)
+    assert (await at_once(asking)).status_code == 404
+
+
 async def test_an_unknown_broadcast_is_not_there_and_leaves_no_trace(player: AsyncClient, app: Origin, redis: Redis) -> None:
     unknown = random_id()
     for path in ("master.m3u8", "source/playlist.m3u8?_HLS_msn=1", "source/s10.mp4", "source/p1-1.mp4"):
@@ -375,6 +407,90 @@ async def test_a_state_that_does_not_change_is_told_after_a_while(
     assert (await player.get(f"/live/{channel}/state?after=0")).json() == {"n": 0, "state": "offline"}
 
 
+async def test_who_finds_too_many_waiting_for_a_change_is_told_the_state_as_it_is(
+    player: AsyncClient, app: Origin, channel: str
+) -> None:
+    app.watches._pages_room = asyncio.Semaphore(1)
+    waiting = await held(player, f"/live/{channel}/state?after=0")
+    assert (await at_once(player.get(f"/live/{channel}_2/state?after=0"))).json() == {"n": 0, "state": "offline"}
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await held(player, f"/live/{channel}_2/state?after=0")
+
+
 @pytest.mark.parametrize("path", ["/live/", "/live/AL.m3u8", "/live/alice", "/live/alice/", "/live/a%2fb/state", "/else"])
 async def test_no_other_address_is_known(player: AsyncClient, path: str) -> None:
     assert (await at_once(player.get(path))).status_code == 404
+
+
+# --- who watches ----------------------------------------------------------------------------------------------------------
+
+VIEWER = {"viewer": "0123456789abcdef", "rendition": "360p"}
+
+
+async def on_page(redis: Redis, channel: str, broadcast_id: str, state: str = "live") -> None:
+    await segment_cache.show(redis, channel, {"n": 1, "state": state, "id": broadcast_id})
+
+
+async def test_a_beacon_is_counted_and_answered_with_the_count(
+    player: AsyncClient, redis: Redis, live: object, channel: str, broadcast_id: str
+) -> None:
+    await on_page(redis, channel, broadcast_id)
+    none = await player.get(f"/live/{channel}/viewers")
+    assert none.json() == {"viewers": 0} and none.headers["cache-control"] == "public, max-age=5"
+    answer = await player.post(f"/hls/{broadcast_id}/beacon", json=VIEWER)
+    assert answer.json() == {"viewers": 1} and answer.headers["cache-control"] == "no-store"
+    assert (await player.get(f"/live/{channel}/viewers")).json() == {"viewers": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"{}", 400, "viewer is missing"),
+        (b"x" * 100_000, 400, "bytes at most"),
+        (b'{"viewer": "0123456789abcdef", "rendition": "8k"}', 400, "no such rendition"),
+    ],
+)
+async def test_a_beacon_that_says_something_else_is_refused_in_words(
+    player: AsyncClient, live: object, broadcast_id: str, body: bytes, status: int, words: str
+) -> None:
+    answer = await player.post(f"/hls/{broadcast_id}/beacon", content=body)
+    assert answer.status_code == status and words in answer.text
+
+
+async def test_another_site_s_page_tells_nothing(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    for where, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+        told = await player.post(f"/hls/{broadcast_id}/beacon", json=VIEWER, headers={"Sec-Fetch-Site": where})
+        assert told.status_code == status
+
+
+async def test_a_beacon_counts_for_what_exists(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    assert (await player.post(f"/hls/{random_id()}/beacon", json=VIEWER)).status_code == 404
+    assert (await player.get(f"/hls/{broadcast_id}/beacon")).status_code == 405
+
+
+async def test_a_crowd_behind_one_address_is_told_that_it_is_not_counted(
+    player: AsyncClient, live: object, broadcast_id: str
+) -> None:
+    for number in range(ADDRESS_VIEWERS):
+        await player.post(f"/hls/{broadcast_id}/beacon", json=VIEWER | {"viewer": f"{number:016x}"})
+    assert (await player.post(f"/hls/{broadcast_id}/beacon", json=VIEWER)).status_code == 429
+
+
+async def test_the_thumbnail_of_what_is_live_is_shown(
+    player: AsyncClient, redis: Redis, channel: str, broadcast_id: str
+) -> None:
+    await on_page(redis, channel, broadcast_id)
+    assert (await player.get(f"/live/{channel}/thumbnail.jpg")).status_code == 404
+    await segment_cache.keep_thumbnail(redis, broadcast_id, b"a picture")
+    answer = await player.get(f"/live/{channel}/thumbnail.jpg")
+    assert (answer.content, answer.headers["content-type"]) == (b"a picture", "image/jpeg")
+    assert answer.headers["cache-control"] == "public, max-age=5"
+
+
+async def test_a_channel_that_is_over_has_neither_viewers_nor_a_thumbnail(
+    player: AsyncClient, redis: Redis, channel: str, broadcast_id: str
+) -> None:
+    await on_page(redis, channel, broadcast_id, state="ended")
+    for path in ("viewers", "thumbnail.jpg"):
+        assert (await player.get(f"/live/{channel}/{path}")).status_code == 404

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from redis.asyncio import Redis
 
 from streams import segment_cache
-from streams.cache_scripts import ERA_JUMP_MS, FIRST_MSN, LATE_AUDIO_MS, LATE_VIDEO_MS
+from streams.cache_scripts import FIRST_MSN, LATE_MS, SHORTEST_SEGMENT_MS
 from streams.clock import ClockView
 from streams.hls.fmp4 import Frame, Init
+from streams.hls.pace import EARLY_MS, PAUSE_MS
+from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import Part, Segment, Timeline
 from streams.ladder import Profile
-from streams.measure import STUCK_MS
-from streams.packager import AudioPackager, Jumped, Packager, VideoPackager, Withdraw, packager
-from tests.streams.rig import AAC, H264, KNOWN, NOW, PART_MS, RATE, begun, broadcast_id, redis, sound, video
+from streams.packager import TELL_MS, Again, Packager, SourcePackager, VideoPackager, Withdraw
+from streams.segment_cache import Clock
+from tests.streams.rig import H264, KNOWN, NOW, PART_MS, begun, broadcast_id, redis, variant, video
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -43,8 +45,7 @@ async def ready(
     redis: Redis, broadcast_id: str, rendition: str, wall: Wall, profile: Profile | None = KNOWN, init: Init = H264
 ) -> VideoPackager:
     writer = await begun(redis, broadcast_id, rendition)
-    pack = packager(writer, PART_MS, wall, profile, ClockView())
-    assert isinstance(pack, VideoPackager)
+    pack = (SourcePackager if rendition == "source" else VideoPackager)(writer, PART_MS, wall, ClockView(), profile)
     await pack.begin(init)
     return pack
 
@@ -52,6 +53,10 @@ async def ready(
 async def segments(redis: Redis, broadcast_id: str, rendition: str) -> list[Segment]:
     timeline = Timeline(await segment_cache.timeline(redis, broadcast_id, rendition))
     return [segment for segment in timeline.segments if segment.parts]
+
+
+async def parts(redis: Redis, broadcast_id: str, rendition: str) -> list[Part]:
+    return [r for r in await segment_cache.timeline(redis, broadcast_id, rendition) if isinstance(r, Part)]
 
 
 async def listed(redis: Redis, broadcast_id: str) -> list[str] | None:
@@ -132,6 +137,96 @@ async def test_a_segment_without_a_keyframe_is_closed_within_the_target_duration
     assert all(round(segment.duration_ms / 1000) <= target_s for segment in found)
 
 
+async def test_the_target_duration_has_room_for_keyframes_far_apart_without_the_source_too(
+    redis: Redis, broadcast_id: str
+) -> None:
+    wall = Wall()
+    for name in ("source", "audio"):
+        await (await begun(redis, broadcast_id, name)).report(None, NOW)
+    pack = await ready(redis, broadcast_id, "360p", wall, profile=replace(KNOWN, gop_s=4.0))
+    await push(pack, video(0, 300, every=100), wall)
+    master = await segment_cache.master(redis, broadcast_id)
+    assert master and master.target_s
+    found = await segments(redis, broadcast_id, "360p")
+    assert [segment.duration_ms for segment in found[:2]] == [4000, 4000] and master.target_s >= 4
+
+
+async def told(pack: VideoPackager, frames: list[Frame], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How far the picture has got, as audio hears it."""
+    heard: list[int] = []
+
+    async def watermark(era: int, pts_ms: int) -> None:
+        heard.append(pts_ms)
+
+    monkeypatch.setattr(pack.writer, "watermark", watermark)
+    await push(pack, frames)
+    return heard
+
+
+async def test_audio_is_told_with_each_part_and_where_a_segment_may_end_with_every_other_frame(
+    redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = await told(await ready(redis, broadcast_id, "360p", Wall()), video(0, 50), monkeypatch)
+    assert [ms for ms in heard if ms < SHORTEST_SEGMENT_MS - TELL_MS] == [280, 600, 920, 1240]
+    near = [ms for ms in heard if ms >= SHORTEST_SEGMENT_MS - TELL_MS]
+    assert near[0] <= SHORTEST_SEGMENT_MS
+    assert all(after - before <= TELL_MS + 40 for before, after in pairwise(near)) and len(near) < 15
+
+
+# --- pauses ---------------------------------------------------------------------------------------------------------------
+
+
+def two_second_segments(until_ms: int) -> Clock:
+    return Clock(0, 0, [(FIRST_MSN + n, 2000 * n) for n in range(until_ms // 2000 + 1)], at_ms=NOW, shape=0)
+
+
+async def pauses(redis: Redis, broadcast_id: str, rendition: str) -> dict[int, float]:
+    """The pause that it takes after each frame, by the frame's time in its segment."""
+    wall, found = Wall(), {}
+    pack = await ready(redis, broadcast_id, rendition, wall)
+    for frame in video(0, 150):
+        await pack.clock.update(two_second_segments(pack.ms(frame.pts)))
+        await push(pack, [frame], wall)
+        found[pack.ms(frame.pts) % 2000] = pack.pause_ms()
+    return found
+
+
+async def test_it_pauses_until_a_part_or_a_segment_may_end(redis: Redis, broadcast_id: str) -> None:
+    found = await pauses(redis, broadcast_id, "480p")
+    assert found[0] == found[40] == PAUSE_MS  # 8 frames of 40 ms make a part
+    assert [found[ms] for ms in (160, 200, 240)] == [3 * 40 - 40 - EARLY_MS, 0, 0]
+    assert found[1880] == 2000 - 1880 - 40 - EARLY_MS and found[1920] == found[1960] == 0  # a part of two frames at the end
+
+
+async def test_a_rendition_of_which_sound_learns_where_a_segment_may_end_takes_no_pause_there(
+    redis: Redis, broadcast_id: str
+) -> None:
+    found = await pauses(redis, broadcast_id, "360p")
+    assert found[0] == PAUSE_MS
+    assert {pause for ms, pause in found.items() if ms >= SHORTEST_SEGMENT_MS - TELL_MS} == {0}
+
+
+async def test_there_is_no_pause_before_it_is_known_how_long_segments_are(redis: Redis, broadcast_id: str) -> None:
+    pack = await ready(redis, broadcast_id, "480p", Wall())
+    assert pack.pause_ms() == 0
+    await push(pack, video(0, 20))
+    assert pack.pause_ms() == 0
+
+
+async def test_a_source_that_is_not_shown_is_read_now_and_then(redis: Redis, broadcast_id: str) -> None:
+    pack = await ready(redis, broadcast_id, "source", Wall(), profile=Profile(640, 360, 25.0, 8.3, 900))
+    await push(pack, video(0, 20))
+    assert pack.pause_ms() == PAUSE_MS
+
+
+async def test_the_source_tells_audio_with_each_part_and_the_other_renditions_leave_that_to_the_two(
+    redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = await told(await ready(redis, broadcast_id, "source", Wall()), video(0, 50), monkeypatch)
+    assert heard == [280, 600, 920, 1240, 1560, 1880]
+    assert await told(await ready(redis, broadcast_id, "480p", Wall()), video(0, 50), monkeypatch) == []
+
+
 async def test_a_transcode_reports_what_it_is(redis: Redis, broadcast_id: str) -> None:
     for name in ("360p", "source", "audio"):
         if name == "audio":
@@ -141,7 +236,7 @@ async def test_a_transcode_reports_what_it_is(redis: Redis, broadcast_id: str) -
     master = await segment_cache.master(redis, broadcast_id)
     assert master and master.variants
     low = next(variant for variant in master.variants if variant.name == "360p")
-    assert (low.codec, low.width, low.height, low.fps, low.bandwidth) == ("avc1.64001F", 640, 360, 25.0, 800_000)
+    assert (low.codec, low.width, low.height, low.fps, low.bandwidth) == ("avc1.64001F", 640, 360, 25.0, 1_000_000)
 
 
 async def test_a_rung_above_an_unknown_source_withdraws(redis: Redis, broadcast_id: str) -> None:
@@ -158,9 +253,9 @@ async def test_a_rung_above_a_returning_smaller_source_goes_on(redis: Redis, bro
 
 async def test_a_transcode_that_comes_after_the_ladder_is_fixed_withdraws(redis: Redis, broadcast_id: str) -> None:
     wall = Wall()
+    await rest_of_the_ladder(redis, broadcast_id, wall)
+    wall.ms += LATE_MS
     await push(await ready(redis, broadcast_id, "source", wall), video(0, 1))
-    wall.ms += LATE_VIDEO_MS
-    await push(await ready(redis, broadcast_id, "360p", wall), video(0, 1))
     assert await listed(redis, broadcast_id) == ["source", "360p"]
     with pytest.raises(Withdraw):
         await push(await ready(redis, broadcast_id, "720p", wall), video(0, 1))
@@ -179,7 +274,7 @@ async def test_a_known_source_is_listed_with_its_first_frame(redis: Redis, broad
     await push(await ready(redis, broadcast_id, "source", Wall()), video(0, 1))
     master = await segment_cache.master(redis, broadcast_id)
     assert master and master.variants
-    assert [(v.name, v.bandwidth) for v in master.variants] == [("source", 1_170_000), ("360p", 800_000)]
+    assert [(v.name, v.bandwidth) for v in master.variants] == [("source", 1_170_000), ("360p", 1_000_000)]
 
 
 async def test_an_unknown_source_is_listed_with_its_second_keyframe(redis: Redis, broadcast_id: str) -> None:
@@ -190,6 +285,15 @@ async def test_an_unknown_source_is_listed_with_its_second_keyframe(redis: Redis
     assert await listed(redis, broadcast_id) is None
     await push(pack, [video(0, 51)[50]], wall)
     assert await listed(redis, broadcast_id) == ["source", "360p"]
+
+
+async def test_an_unknown_source_is_left_out_when_a_transcode_has_keyframes_of_its_own_in_between(
+    redis: Redis, broadcast_id: str
+) -> None:
+    wall = Wall()
+    pack = await ready(redis, broadcast_id, "source", wall, profile=None)
+    await push(pack, video(0, 65, every=64, frame_ms=33), wall)
+    assert await absent(redis, broadcast_id) == ["source"]
 
 
 async def test_an_unknown_source_is_left_out_when_its_second_keyframe_comes_too_late(redis: Redis, broadcast_id: str) -> None:
@@ -216,9 +320,41 @@ async def test_a_listed_source_whose_keyframes_stop_coming_is_taken_from_the_lis
     wall = Wall()
     await rest_of_the_ladder(redis, broadcast_id, wall)
     pack = await ready(redis, broadcast_id, "source", wall)
-    await push(pack, video(0, 120, every=1000), wall)
+    await push(pack, video(0, 110, every=1000), wall)
+    assert await listed(redis, broadcast_id) == ["source", "360p"]
+    await push(pack, video(4360, 50, every=1000)[1:], wall)
     assert await listed(redis, broadcast_id) == ["360p"]
-    assert [segment.msn for segment in await segments(redis, broadcast_id, "source")] == [FIRST_MSN]
+    stored = len(await parts(redis, broadcast_id, "source"))
+    await push(pack, video(6040, 100), wall)
+    assert len(await parts(redis, broadcast_id, "source")) == stored
+
+
+async def test_a_source_whose_keyframes_come_late_begins_its_segments_where_the_others_do(
+    redis: Redis, broadcast_id: str
+) -> None:
+    wall = Wall()
+    await rest_of_the_ladder(redis, broadcast_id, wall)
+    transcode = await begun(redis, broadcast_id, "360p", epoch=2)
+    pack = await ready(redis, broadcast_id, "source", wall)
+    for number, frame in enumerate(video(0, 150, every=95)):
+        if number in (51, 95, 101):  # a transcode is a little behind, and has keyframes of its own
+            pts_ms = (number - 1) // 50 * 2000 if number != 95 else 3800
+            await transcode.boundary(0, pts_ms, wall())
+            await pack.clock.update(await clock_of(redis, broadcast_id))
+        await push(pack, [frame], wall)
+    found = await segments(redis, broadcast_id, "source")
+    assert [(s.msn - FIRST_MSN, s.duration_ms, s.parts[0].independent) for s in found] == [
+        (0, 2040, True),
+        (1, 1760, False),
+        (2, 1920, True),
+    ]
+    assert await listed(redis, broadcast_id) == ["source", "360p"]
+
+
+async def clock_of(redis: Redis, broadcast_id: str) -> Clock:
+    clock = await segment_cache.clock(redis, broadcast_id)
+    assert clock
+    return clock
 
 
 @pytest.mark.parametrize(("gop_s", "listing"), [(2.0, True), (4.0, True), (4.001, False), (0.0, False)])
@@ -246,6 +382,30 @@ async def test_the_source_says_what_the_publisher_sends(redis: Redis, broadcast_
     assert figures["fps"] == 25 and figures["gop_s"] == 2 and figures["kbit_s"] == 1
 
 
+async def test_every_second_of_the_source_is_kept_with_how_far_all_have_got(redis: Redis, broadcast_id: str) -> None:
+    wall = Wall()
+    await (await begun(redis, broadcast_id, "audio")).measured({"ahead_ms": -3})
+    pack = await ready(redis, broadcast_id, "source", wall)
+    await push(await ready(redis, broadcast_id, "360p", Wall()), video(0, 40))
+    await push(pack, video(0, 101), wall)
+    seconds = await segment_cache.health(redis, broadcast_id)
+    assert [second["at_ms"] - NOW for second in seconds] == [1000, 2000, 3000, 4000]
+    last = seconds[-1]
+    assert (last["fps"], last["gop_s"], last["reorder_ms"], last["ahead_ms"]) == (25, 2, 0, -NOW)
+    assert last["audio"] == {"ahead_ms": -3}
+    assert set(last["ends"]) == {"source", "360p"}
+    assert last["ends"]["source"] > last["ends"]["360p"] > NOW
+
+
+async def test_the_seconds_that_are_kept_are_few(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    for n in range(segment_cache.HEALTH_SAMPLES + 3):
+        await writer.note({"at_ms": n})
+    seconds = await segment_cache.health(redis, broadcast_id)
+    assert [seconds[0]["at_ms"], len(seconds)] == [3, segment_cache.HEALTH_SAMPLES]
+    assert len(await segment_cache.health(redis, broadcast_id, 2)) == 2
+
+
 async def test_the_first_measure_knows_a_long_group_of_pictures_that_is_still_open(redis: Redis, broadcast_id: str) -> None:
     pack = await ready(redis, broadcast_id, "source", Wall(), profile=None)
     await push(pack, video(0, 130, every=1000))
@@ -261,122 +421,109 @@ async def test_reordered_pictures_are_noticed_and_counted_all_the_same(redis: Re
     assert (figures["b_frames"], figures["fps"], figures["gop_s"]) == (True, 25.0, 1.92)
 
 
-# --- sound ----------------------------------------------------------------------------------------------------------------
+# --- leaps ----------------------------------------------------------------------------------------------------------------
 
 
-async def sounding(redis: Redis, broadcast_id: str, wall: Wall, view: ClockView) -> AudioPackager:
-    pack = packager(await begun(redis, broadcast_id, "audio"), PART_MS, wall, KNOWN, view)
-    assert isinstance(pack, AudioPackager)
-    await pack.begin(AAC)
-    return pack
+HOUR_MS = 3_600_000
 
 
-async def clock_with(*starts_ms: int, era: int = 0, offset_ms: int | None = None) -> ClockView:
-    view = ClockView()
-    offset_ms = int(time.time() * 1000) if offset_ms is None else offset_ms
-    await view.update(era, offset_ms, [(FIRST_MSN + n, at) for n, at in enumerate(starts_ms)])
-    await view.advance(10**9)
-    return view
+def leaping(at: int, by_ms: int, count: int = 160) -> list[Frame]:
+    """As ffmpeg writes them: the frame before the leap lasts until the one after it."""
+    frames = video(100_000, count)
+    frames[at - 1] = frames[at - 1]._replace(duration=by_ms + 40)
+    return frames[:at] + [frame._replace(dts=frame.dts + by_ms, pts=frame.pts + by_ms) for frame in frames[at:]]
 
 
-async def test_sound_is_cut_at_the_first_frame_after_a_boundary(redis: Redis, broadcast_id: str) -> None:
-    pack = await sounding(redis, broadcast_id, Wall(), await clock_with(1000, 3000, 5000))
-    await push(pack, sound(700, 6000))
-    found = await segments(redis, broadcast_id, "audio")
-    assert [segment.msn for segment in found] == [FIRST_MSN, FIRST_MSN + 1, FIRST_MSN + 2]
-    starts = [(segment.at_ms - found[0].at_ms) for segment in found]
-    assert all(2000 - 22 <= b - a <= 2000 + 22 for a, b in pairwise(starts))
-    assert all(part.duration_ms <= PART_MS and part.independent for segment in found for part in segment.parts)
-    assert sum(segment.duration_ms for segment in found) == pytest.approx(5000, abs=PART_MS + 22)
+async def push_live(pack: Packager, frames: list[Frame], wall: Wall) -> None:
+    """One every 40 ms, whatever the stamps say."""
+    for frame in frames:
+        await pack.push(frame)
+        wall.ms += 40
 
 
-async def test_sound_before_the_first_picture_is_dropped(redis: Redis, broadcast_id: str) -> None:
-    offset = int(time.time() * 1000)
-    pack = await sounding(redis, broadcast_id, Wall(), await clock_with(1000, offset_ms=offset))
-    await push(pack, sound(0, 2000))
-    (segment,) = await segments(redis, broadcast_id, "audio")
-    assert 0 <= segment.at_ms - (offset + 1000 - 5) < 22
-
-
-async def test_sound_waits_until_video_has_passed_it(redis: Redis, broadcast_id: str) -> None:
-    view = ClockView()
-    await view.update(0, int(time.time() * 1000) - 3000, [(FIRST_MSN, 0)])
-    pack = await sounding(redis, broadcast_id, Wall(), view)
-    began = time.monotonic()
-    await push(pack, sound(0, 1399))
-    assert time.monotonic() - began < 0.3
-    await push(pack, sound(1400, 1800))  # as long as its patience, once
-    assert 0.4 < time.monotonic() - began < 1.2
-    assert [segment.msn for segment in await segments(redis, broadcast_id, "audio")] == [FIRST_MSN]
-
-
-async def test_sound_that_comes_after_the_ladder_is_fixed_withdraws(redis: Redis, broadcast_id: str) -> None:
+@pytest.mark.parametrize("by_ms", [HOUR_MS, TURN_MS - 90_000])  # the latter is how ffmpeg writes those that go back
+@pytest.mark.parametrize("at", [100, 110])
+async def test_stamps_that_leap_begin_an_era_with_the_next_keyframe_and_nothing_is_lost(
+    redis: Redis, broadcast_id: str, by_ms: int, at: int
+) -> None:
     wall = Wall()
-    for name in ("source", "360p"):
-        await push(await ready(redis, broadcast_id, name, wall), video(0, LATE_AUDIO_MS // 40 + 8), wall)
-    assert await listed(redis, broadcast_id) == ["source", "360p"]
-    pack = await sounding(redis, broadcast_id, wall, await clock_with(0))
-    with pytest.raises(Withdraw):
-        await push(pack, sound(0, 1000))
+    await push_live(await ready(redis, broadcast_id, "360p", wall), leaping(at, by_ms), wall)
+    found = await parts(redis, broadcast_id, "360p")
+    begins = 2 if at == 100 else 3
+    numbered = dict.fromkeys((part.msn - FIRST_MSN, part.era, part.init) for part in found)
+    assert list(numbered) == [(n, int(n >= begins), 1) for n in range(4)]
+    assert all(part.duration_ms <= PART_MS for part in found)
+    assert sum(part.duration_ms for part in found) == 160 * 40 - 80  # the last part is open
+    data = await segment_cache.parts(redis, broadcast_id, "360p", [found[-1].name])
+    stamp_ms = (100_000 + by_ms) % TURN_MS if by_ms > HOUR_MS else 100_000 + by_ms
+    assert data and tfdt(data) - stamp_ms == pytest.approx(found[-1].at_ms - NOW, abs=1)
 
 
-async def test_sound_reports_its_channels(redis: Redis, broadcast_id: str) -> None:
-    pack = await sounding(redis, broadcast_id, Wall(), await clock_with(0))
-    await push(pack, sound(0, 1000))
-    assert (await segment_cache.measurements(redis, broadcast_id))["audio"] == {
-        "codec": "mp4a.40.2",
-        "sample_rate": RATE,
-        "channels": 2,
-    }
+def tfdt(part: bytes) -> int:
+    at = part.index(b"tfdt") + 8
+    return int.from_bytes(part[at : at + 8], "big")
 
 
-# --- eras -----------------------------------------------------------------------------------------------------------------
+async def two(redis: Redis, broadcast_id: str, wall: Wall) -> tuple[VideoPackager, VideoPackager]:
+    """The ladder waits for neither."""
+    packs = [await ready(redis, broadcast_id, name, wall) for name in ("source", "360p")]
+    for pack in packs:
+        await pack.writer.report(variant(pack.writer.rendition), NOW)
+    await (await begun(redis, broadcast_id, "audio")).report(None, NOW)
+    return packs[0], packs[1]
 
 
-async def test_a_new_era_is_a_new_discontinuity_from_its_first_part_on(redis: Redis, broadcast_id: str) -> None:
+async def test_a_leap_of_the_stamps_is_the_same_for_all_renditions(redis: Redis, broadcast_id: str) -> None:
+    """However far one of them is behind."""
     wall = Wall()
-    first = await ready(redis, broadcast_id, "360p", wall)
-    await push(first, video(0, 60), wall)
-    wall.ms = NOW + 90_000
-    assert await first.writer.jump(0, wall.ms) == 1
-    second = packager(first.writer, PART_MS, wall, KNOWN, ClockView())
-    await second.begin(H264)
-    await push(second, video(0, 60))
-    parts = [r for r in await segment_cache.timeline(redis, broadcast_id, "360p") if isinstance(r, Part)]
-    assert [(msn, era, init) for msn, era, init in dict.fromkeys((p.msn, p.era, p.init) for p in parts)] == [
-        (FIRST_MSN, 0, 1),
-        (FIRST_MSN + 1, 0, 1),
-        (FIRST_MSN + 2, 1, 2),
-        (FIRST_MSN + 3, 1, 2),
-    ]
-    assert parts[-1].at_ms >= NOW + 90_000
+    source, transcode = await two(redis, broadcast_id, wall)
+    frames = leaping(110, HOUR_MS)
+    for number, frame in enumerate(frames):
+        await source.push(frame)
+        if number >= 70:
+            await transcode.push(frames[number - 70])
+        wall.ms += 40
+    await push_live(transcode, frames[90:], wall)
+    one, other = [await parts(redis, broadcast_id, name) for name in ("source", "360p")]
+    assert [(p.msn, p.era, p.at_ms, p.duration_ms) for p in one] == [(p.msn, p.era, p.at_ms, p.duration_ms) for p in other]
+    assert {p.era for p in one} == {0, 1}
 
 
-async def test_stamps_that_leap_forward_are_a_jump_at_once(redis: Redis, broadcast_id: str) -> None:
+async def test_a_transcode_that_begins_after_a_leap_joins_the_era_that_is_on(redis: Redis, broadcast_id: str) -> None:
+    wall = Wall()
+    source, transcode = await two(redis, broadcast_id, wall)
+    frames = leaping(110, TURN_MS - 90_000, count=220)
+    await push_live(source, frames[:180], wall)
+    raw = [f._replace(dts=f.dts - TURN_MS, pts=f.pts - TURN_MS) for f in frames[180:]]  # it needs no lifting
+    await push_live(transcode, raw, wall)
+    assert {(part.msn - FIRST_MSN, part.era) for part in await parts(redis, broadcast_id, "360p")} == {(4, 1)}
+
+
+async def test_a_publisher_that_pauses_begins_an_era(redis: Redis, broadcast_id: str) -> None:
+    """A segment that lasts through the pause would be longer than the target duration."""
+    wall = Wall()
+    pack = await ready(redis, broadcast_id, "360p", wall)
+    frames = leaping(110, 8000)
+    await push_live(pack, frames[:110], wall)
+    wall.ms += 8000
+    await push_live(pack, frames[110:], wall)
+    found = await segments(redis, broadcast_id, "360p")
+    assert [(segment.era, segment.duration_ms) for segment in found][:3] == [(0, 2000), (0, 2000), (0, 2000)]
+    assert found[-1].era == 1
+
+
+async def test_who_belongs_to_an_era_that_others_have_left_joins_theirs_with_a_new_ffmpeg(
+    redis: Redis, broadcast_id: str
+) -> None:
     wall = Wall()
     pack = await ready(redis, broadcast_id, "360p", wall)
     await push(pack, video(0, 60), wall)
-    with pytest.raises(Jumped):
-        await pack.push(video(2400 + ERA_JUMP_MS + 100, 1)[0])
-
-
-async def test_stamps_that_fall_back_are_a_jump_at_once(redis: Redis, broadcast_id: str) -> None:
-    wall = Wall()
-    pack = await ready(redis, broadcast_id, "360p", wall)
-    await push(pack, video(100_000, 60), wall)
-    with pytest.raises(Jumped):
-        await pack.push(video(0, 1)[0])
-
-
-async def test_stamps_that_stand_still_while_frames_come_are_a_jump_after_a_second(redis: Redis, broadcast_id: str) -> None:
-    wall = Wall()
-    pack = await ready(redis, broadcast_id, "360p", wall)
-    await push(pack, video(0, 60), wall)
-    with pytest.raises(Jumped):
-        for number in range(60):
-            wall.ms = NOW + 2400 + number * 40
-            await pack.push(video(2400 + number, 1)[0])
-    assert number * 40 == pytest.approx(STUCK_MS, abs=80)
+    other = await begun(redis, broadcast_id, "source")
+    era, stamp_ms = await other.era(0, 5_000_000, wall())
+    await other.boundary(era, stamp_ms, wall())
+    await pack.clock.update(await clock_of(redis, broadcast_id))
+    with pytest.raises(Again):
+        await push(pack, video(2400, 250, every=1000)[1:], wall)
 
 
 async def test_an_encoder_that_falls_behind_begins_no_era(redis: Redis, broadcast_id: str) -> None:
@@ -385,9 +532,10 @@ async def test_an_encoder_that_falls_behind_begins_no_era(redis: Redis, broadcas
     for number, frame in enumerate(video(0, 250)):
         wall.ms = NOW + number * 80  # half as fast as it should be
         await pack.push(frame)
+    assert {part.era for part in await parts(redis, broadcast_id, "360p")} == {0}
 
 
-async def test_media_that_comes_late_and_then_at_once_is_no_jump(redis: Redis, broadcast_id: str) -> None:
+async def test_media_that_comes_late_and_then_at_once_is_no_leap(redis: Redis, broadcast_id: str) -> None:
     wall = Wall()
     pack = await ready(redis, broadcast_id, "360p", wall)
     await push(pack, video(0, 60), wall)
@@ -396,3 +544,38 @@ async def test_media_that_comes_late_and_then_at_once_is_no_jump(redis: Redis, b
         wall.ms += 1
         await pack.push(frame)
     await push(pack, video(10_400, 60), wall)
+    assert {part.era for part in await parts(redis, broadcast_id, "360p")} == {0}
+
+
+# --- one ffmpeg after the other -------------------------------------------------------------------------------------------
+
+
+async def test_a_new_ffmpeg_goes_on_at_the_next_boundary_with_the_same_init_section(redis: Redis, broadcast_id: str) -> None:
+    wall = Wall()
+    pack = await ready(redis, broadcast_id, "360p", wall)
+    await push(pack, video(0, 60), wall)
+    await pack.end()
+    await pack.begin(H264)
+    await push(pack, video(0, 160)[80:], wall)
+    found = await segments(redis, broadcast_id, "360p")
+    assert [(s.msn - FIRST_MSN, s.duration_ms, s.init) for s in found] == [(0, 2000, 1), (1, 400, 1), (2, 2000, 1), (3, 320, 1)]
+
+
+async def test_another_init_section_gets_another_number(redis: Redis, broadcast_id: str) -> None:
+    pack = await ready(redis, broadcast_id, "360p", Wall())
+    await push(pack, video(0, 60))
+    await pack.begin(replace(H264, data=b"another"))
+    await push(pack, video(4000, 60))
+    assert [segment.init for segment in await segments(redis, broadcast_id, "360p")] == [1, 1, 2, 2]
+
+
+async def test_a_transcode_is_of_no_more_use_when_the_picture_has_another_size(redis: Redis, broadcast_id: str) -> None:
+    wall, view = Wall(), ClockView()
+    pack = VideoPackager(await begun(redis, broadcast_id, "360p"), PART_MS, wall, view, KNOWN)
+    await pack.begin(H264)
+    await push(pack, video(0, 60), wall)
+    await view.update(Clock(era=1, offset_ms=NOW, pairs=[], at_ms=wall.ms, shape=1))
+    with pytest.raises(Again):
+        await push(pack, video(2400, 1))
+    await pack.begin(H264)
+    await push(pack, video(4000, 60), wall)

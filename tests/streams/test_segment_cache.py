@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,10 +10,11 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from streams import segment_cache
-from streams.cache_scripts import CLOCK_PAIRS, FIRST_MSN
+from streams.cache_scripts import ALIVE_MS, CLOCK_PAIRS, FIRST_MSN, LATE_AUDIO_MS, LATE_MS, TIMELINE_RECORDS
+from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import End, Part, Timeline, decode
-from streams.segment_cache import TIMELINE_RECORDS, Fenced, Forgotten, Master
-from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, opening, part, random_id, redis, variant
+from streams.segment_cache import Clock, Fenced, Forgotten, Master
+from tests.streams.rig import EXPECTED, NOW, begun, boundary, broadcast_id, opening, part, random_id, redis, variant
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -59,13 +59,12 @@ async def test_a_lower_epoch_is_refused_from_the_moment_a_higher_one_begins(redi
 
 async def test_a_lower_epoch_does_not_move_the_segment_clock(redis: Redis, broadcast_id: str) -> None:
     old = await begun(redis, broadcast_id, "source", epoch=1)
-    tick = await old.boundary(0, NOW)
+    tick = await boundary(old, 0)
     await begun(redis, broadcast_id, "source", epoch=2)
-    with pytest.raises(Fenced):
-        await old.boundary(2000, NOW + 60_000)
-    with pytest.raises(Fenced):
-        await old.jump(2000, NOW + 60_000)
-    assert await segment_cache.clock(redis, broadcast_id) == (0, NOW, [(tick.msn, 0)])
+    for late in (old.boundary(0, 2000, NOW + 60_000), old.era(0, 2000, NOW + 60_000), old.reshape(NOW + 60_000)):
+        with pytest.raises(Fenced):
+            await late
+    assert await segment_cache.clock(redis, broadcast_id) == Clock(0, NOW, [(tick.msn, 0)], NOW, 0)
 
 
 async def test_a_rendition_is_not_fenced_by_another(redis: Redis, broadcast_id: str) -> None:
@@ -158,7 +157,7 @@ async def test_a_timeline_is_trimmed_and_still_lists_a_whole_window(redis: Redis
 async def test_parts_live_shorter_than_all_else_so_that_they_are_evicted_first(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
     await writer.init(b"init")
-    await writer.boundary(0, NOW)
+    await writer.boundary(0, 0, NOW)
     await writer.store(part(10), b"one", NOW)
     await writer.report(variant("source"), NOW)
     await writer.measured({"fps": 25})
@@ -179,12 +178,12 @@ async def test_init_sections_are_numbered(redis: Redis, broadcast_id: str) -> No
 async def test_every_write_renews_what_a_new_viewer_needs(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
     await writer.init(b"init")
-    await writer.boundary(0, NOW)
+    await writer.boundary(0, 0, NOW)
     await writer.store(part(10), b"one", NOW)
     keys = [key async for key in redis.scan_iter(match=f"*{{{broadcast_id}}}*", count=1000) if b":part:" not in key]
     for key in keys:
         await redis.expire(key, 10)
-    await writer.boundary(2000, NOW)
+    await writer.boundary(0, 2000, NOW)
     await writer.store(part(11), b"two", NOW)
     assert {key: ttl for key in keys if (ttl := await redis.ttl(key)) < 60} == {}
 
@@ -202,30 +201,18 @@ async def test_the_ladder_is_fixed_when_all_have_reported(redis: Redis, broadcas
     assert master.constants is not None and (master.constants.target_s, master.constants.part_s) == (3, 0.35)
 
 
-async def test_the_ladder_waits_for_sound_no_longer_than_a_second_and_a_half(redis: Redis, broadcast_id: str) -> None:
-    source, low = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
-    await source.report(variant("source"), NOW)
-    await low.report(variant("360p"), NOW + 100)
-    await source.store(part(10), b"", NOW + 1499)
-    assert names(await sealed(redis, broadcast_id)) is None
-    await source.store(part(10), b"", NOW + 1500)
-    master = await sealed(redis, broadcast_id)
-    assert names(master) == ["source", "360p"] and master.absent == ["audio"]
-    audio = await begun(redis, broadcast_id, "audio")
-    assert not await audio.report(variant("audio"), NOW + 1600)
-    assert names(await sealed(redis, broadcast_id)) == ["source", "360p"]
-
-
-async def test_the_ladder_waits_for_a_picture_a_little_longer(redis: Redis, broadcast_id: str) -> None:
-    low, audio = [await begun(redis, broadcast_id, name) for name in ("360p", "audio")]
-    await audio.report(variant("audio"), NOW - 1000)  # sound does not start the clock
+@pytest.mark.parametrize(("late", "waited_ms"), [("audio", LATE_AUDIO_MS), ("source", LATE_MS)])
+async def test_the_ladder_does_not_wait_for_long(redis: Redis, broadcast_id: str, late: str, waited_ms: int) -> None:
+    low, other = [await begun(redis, broadcast_id, name) for name in ("360p", "source" if late == "audio" else "audio")]
+    await other.report(variant(other.rendition), NOW - 1000 if late == "source" else NOW)  # sound does not start the clock
     await low.report(variant("360p"), NOW)
-    await low.store(part(10), b"", NOW + 2199)
+    await low.store(part(10), b"", NOW + waited_ms - 1)
     assert names(await sealed(redis, broadcast_id)) is None
-    await low.store(part(10), b"", NOW + 2200)
-    assert names(await sealed(redis, broadcast_id)) == ["audio", "360p"]
-    source = await begun(redis, broadcast_id, "source")
-    assert not await source.report(variant("source"), NOW + 2300)
+    await low.store(part(10), b"", NOW + waited_ms)
+    master = await sealed(redis, broadcast_id)
+    assert set(names(master) or []) == {"360p", other.rendition} and master.absent == [late]
+    assert not await (await begun(redis, broadcast_id, late)).report(variant(late), NOW + waited_ms + 100)
+    assert await sealed(redis, broadcast_id) == master
 
 
 async def test_who_is_absent_is_not_waited_for(redis: Redis, broadcast_id: str) -> None:
@@ -275,48 +262,47 @@ async def test_a_rendition_that_withdraws_later_is_taken_from_the_ladder(redis: 
 
 async def test_numbers_begin_above_zero_and_rise_with_the_broadcasts_age(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    assert (await writer.boundary(0, NOW)).msn == FIRST_MSN
+    assert (await boundary(writer, 0, NOW)).msn == FIRST_MSN
     await redis.delete(f"hls:{{{broadcast_id}}}:clock")
-    assert (await writer.boundary(61_900, NOW + 61_900)).msn == FIRST_MSN + 61
+    assert (await boundary(writer, 61_900, NOW + 61_900)).msn == FIRST_MSN + 61
 
 
 async def test_a_known_keyframe_keeps_its_number(redis: Redis, broadcast_id: str) -> None:
     writer, other = await begun(redis, broadcast_id, "source"), await begun(redis, broadcast_id, "360p")
-    await writer.boundary(1000, NOW)
-    later = await writer.boundary(3000, NOW + 2000)
+    await writer.boundary(0, 1000, NOW)
+    later = await boundary(writer, 3000, NOW + 2000)
     assert later.msn == FIRST_MSN + 1
     for pts in (2995, 3000, 3005):
-        assert await other.boundary(pts, NOW + 2400) == later
-    assert (await other.boundary(1003, NOW + 2400)).msn == FIRST_MSN
+        assert await other.boundary(0, pts, NOW + 2400) == later
+    assert (await boundary(other, 1003, NOW + 2400)).msn == FIRST_MSN
     for pts in (2994, 3006):
-        assert (await other.boundary(pts, NOW + 2400)).msn is None
+        assert await other.boundary(0, pts, NOW + 2400) is None
 
 
 async def test_the_next_number_is_given_1400_ms_later_at_the_soonest(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    await writer.boundary(0, NOW)
-    assert (await writer.boundary(1399, NOW)).msn is None
-    assert (await writer.boundary(1400, NOW)).msn == FIRST_MSN + 1
-    assert (await writer.boundary(1000, NOW)).msn is None  # before the last one, and not known
+    await writer.boundary(0, 0, NOW)
+    assert await writer.boundary(0, 1399, NOW) is None
+    assert (await boundary(writer, 1400, NOW)).msn == FIRST_MSN + 1
+    assert await writer.boundary(0, 1000, NOW) is None  # before the last one, and not known
 
 
 async def test_old_boundaries_are_forgotten_and_numbers_go_on(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
     count = CLOCK_PAIRS + 10
     for number in range(count):
-        assert (await writer.boundary(number * 2000, NOW)).msn == FIRST_MSN + number
+        assert (await boundary(writer, number * 2000, NOW)).msn == FIRST_MSN + number
     clock = await segment_cache.clock(redis, broadcast_id)
     assert clock is not None
-    _, _, pairs = clock
-    assert pairs == [(FIRST_MSN + n, n * 2000) for n in range(count - CLOCK_PAIRS, count)]
+    assert clock.pairs == [(FIRST_MSN + n, n * 2000) for n in range(count - CLOCK_PAIRS, count)]
 
 
 async def test_one_wall_clock_offset_dates_all_renditions(redis: Redis, broadcast_id: str) -> None:
     writer, other = await begun(redis, broadcast_id, "source"), await begun(redis, broadcast_id, "360p")
-    first = await writer.boundary(5000, NOW)
+    first = await boundary(writer, 5000)
     assert first.offset_ms == NOW - 5000
-    assert (await other.boundary(5000, NOW + 700)).offset_ms == first.offset_ms
-    assert (await other.boundary(7000, NOW + 2700)).offset_ms == first.offset_ms
+    assert (await boundary(other, 5000, NOW + 700)).offset_ms == first.offset_ms
+    assert (await boundary(other, 7000, NOW + 2700)).offset_ms == first.offset_ms
 
 
 @GIVEN
@@ -329,7 +315,7 @@ async def test_renditions_in_any_order_agree_on_every_number(redis: Redis, data:
     name = random_id()
     await segment_cache.open_broadcast(redis, opening(name))
     writers = {rendition: await begun(redis, name, rendition) for rendition in ("source", "720p", "360p")}
-    numbers = {ask: (await writers[ask[0]].boundary(stamps[ask], NOW)).msn for ask in order}
+    numbers = {ask: (await boundary(writers[ask[0]], stamps[ask])).msn for ask in order}
     for index, pts in enumerate(keyframes):
         assert {numbers[rendition, pts] for rendition in writers} == {FIRST_MSN + index}
 
@@ -347,10 +333,10 @@ def interleavings(draw: st.DrawFn, rows: list[list[tuple[str, int]]]) -> list[tu
 
 
 async def test_many_who_ask_at_once_get_one_answer(redis: Redis, broadcast_id: str) -> None:
-    async def ask(epoch: int) -> list[int | None]:
+    async def ask(epoch: int) -> list[int]:
         async with segment_cache.connect() as own:
             writer = await begun(own, broadcast_id, f"r{epoch}")
-            return [(await writer.boundary(number * 2000 + epoch % 5, NOW)).msn for number in range(10)]
+            return [(await boundary(writer, number * 2000 + epoch % 5, NOW)).msn for number in range(10)]
 
     answers = await asyncio.gather(*[ask(n) for n in range(8)])
     assert answers == [[FIRST_MSN + n for n in range(10)]] * 8
@@ -359,33 +345,97 @@ async def test_many_who_ask_at_once_get_one_answer(redis: Redis, broadcast_id: s
 # --- eras -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_jump_of_the_stamps_begins_one_era_for_all(redis: Redis, broadcast_id: str) -> None:
-    writers = [await begun(redis, broadcast_id, name) for name in EXPECTED]
-    await writers[0].boundary(100_000, NOW)
-    eras = await asyncio.gather(*[writer.jump(40 * n, NOW + 2000 + 40 * n) for n, writer in enumerate(writers)])
-    assert eras == [1, 1, 1]
-    tick = await writers[0].boundary(2000, NOW + 4000)
-    assert (tick.msn, tick.era) == (FIRST_MSN + 1, 1)
-    assert tick.offset_ms == NOW + 2000
+async def test_stamps_that_leap_begin_one_era_for_all(redis: Redis, broadcast_id: str) -> None:
+    writers = [await begun(redis, broadcast_id, name) for name in ("source", "360p", "480p")]
+    await writers[0].boundary(0, 100_000, NOW)
+    found = await asyncio.gather(*[writer.era(0, 40 * n, NOW + 2000 + 40 * n) for n, writer in enumerate(writers)])
+    assert found == [(1, 0), (1, 40), (1, 80)]
+    tick = await writers[0].boundary(1, 0, NOW + 2010)
+    assert tick == (FIRST_MSN + 1, 1, NOW + 2000)
+    assert await writers[1].boundary(1, 0, NOW + 2400) == tick
 
 
-async def test_stamps_that_still_fit_the_wall_clock_are_no_jump(redis: Redis, broadcast_id: str) -> None:
+async def test_before_the_first_segment_every_stamp_is_of_the_first_era(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    assert await writer.jump(0, NOW) == 0  # there is no clock yet
-    tick = await writer.boundary(0, NOW)
-    assert await writer.jump(2000, NOW + 5000) == 0
-    assert await segment_cache.clock(redis, broadcast_id) == (0, tick.offset_ms, [(tick.msn, 0)])
-    assert await writer.jump(2000, NOW + 5001) == 1
+    assert await writer.era(None, 5000, NOW) == (0, 5000)
+    assert await segment_cache.clock(redis, broadcast_id) is None
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+async def test_a_stamp_is_put_on_the_line_that_has_gone_on_for_turns(redis: Redis, broadcast_id: str, turns: int) -> None:
+    writer, other = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    await writer.boundary(0, turns * TURN_MS - 500, NOW)
+    assert await other.era(None, 300, NOW + 900) == (0, turns * TURN_MS + 300)
+
+
+@pytest.mark.parametrize("stamp_ms", [0, 95_000, 200_000])
+async def test_an_encoder_that_has_just_begun_joins_the_era_that_is_alive(
+    redis: Redis, broadcast_id: str, stamp_ms: int
+) -> None:
+    writer, other = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    await writer.boundary(0, 100_000, NOW)
+    assert await other.era(None, stamp_ms, NOW + ALIVE_MS) == (0, stamp_ms)
+
+
+async def test_encoders_that_all_begin_anew_notice_a_leap_of_the_stamps_meanwhile(redis: Redis, broadcast_id: str) -> None:
+    first, second = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    await first.boundary(0, 100_000, NOW)
+    later = NOW + ALIVE_MS + 1
+    assert await second.era(None, 100_000 + ALIVE_MS + 40, later) == (0, 100_000 + ALIVE_MS + 40)
+    assert await first.era(None, 0, later) == (1, 0)
+    assert await second.era(None, 40, later + 40) == (1, 40)
+
+
+async def test_a_late_rendition_begins_no_segment_with_the_stamps_of_an_era_that_is_over(
+    redis: Redis, broadcast_id: str
+) -> None:
+    quick, slow = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    await quick.boundary(0, 100_000, NOW)
+    await quick.era(0, 0, NOW + 2000)
+    assert await slow.boundary(0, 102_000, NOW + 2100) is None
+    tick = await quick.boundary(1, 0, NOW + 2200)
+    assert await slow.boundary(0, 104_000, NOW + 2300) is None
+    assert await slow.era(0, 0, NOW + 2400) == (1, 0)
+    assert await slow.boundary(1, 0, NOW + 2400) == tick
+
+
+async def test_a_publisher_whose_media_is_ahead_of_the_clock_is_cut_all_the_same(redis: Redis, broadcast_id: str) -> None:
+    """A relay sends what it has in store at once."""
+    writer, other = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    numbers = [(await boundary(writer, pts_ms, NOW)).msn for pts_ms in range(0, 12_000, 2000)]
+    assert numbers == list(range(FIRST_MSN, FIRST_MSN + 6))
+    assert await other.era(None, 12_000, NOW + 2000) == (0, 12_000)
+    assert (await boundary(other, 12_000, NOW + 2000)).msn == FIRST_MSN + 6
 
 
 async def test_numbers_only_rise_through_eras(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    numbers = []
+    numbers: list[int] = []
     for era in range(3):
-        await writer.jump(0, NOW + era * 60_000)
-        numbers += [(await writer.boundary(n * 2000, NOW + era * 60_000 + n * 2000)).msn for n in range(3)]
+        if era:
+            assert await writer.era(era - 1, 0, NOW + era * 60_000) == (era, 0)
+        numbers += [(await boundary(writer, n * 2000, NOW + era * 60_000 + n * 2000, era=era)).msn for n in range(3)]
     assert numbers == list(range(FIRST_MSN, FIRST_MSN + 9))
-    assert all(a is not None and b is not None and b > a for a, b in pairwise(numbers))
+
+
+async def test_a_picture_of_another_shape_whose_stamps_leap_too_gets_an_era_that_fits_them(
+    redis: Redis, broadcast_id: str
+) -> None:
+    first, second = [await begun(redis, broadcast_id, name) for name in ("source", "360p")]
+    await first.boundary(0, 1000, NOW)
+    await first.reshape(NOW + 1500)
+    assert await first.era(None, 5_000_000, NOW + 2100) == (2, 5_000_000)
+    assert await second.era(None, 5_000_040, NOW + 2140) == (2, 5_000_040)
+    assert await first.boundary(2, 5_000_000, NOW + 2100) == (FIRST_MSN + 1, 2, NOW + 2100 - 5_000_000)
+
+
+async def test_a_picture_of_another_shape_begins_an_era_without_a_leap(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await writer.boundary(0, 1000, NOW)
+    await writer.reshape(NOW + 1500)
+    assert await segment_cache.clock(redis, broadcast_id) == Clock(1, NOW - 1000, [], NOW + 1500, 1)
+    assert await writer.era(None, 3000, NOW + 2100) == (1, 3000)
+    assert await writer.boundary(1, 3000, NOW + 2100) == (FIRST_MSN + 1, 1, NOW - 1000)
 
 
 # --- the end, the page ----------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def test_the_start_page_lists_who_is_live(client: Client, channel: Channel, bob:
     broadcast_of(bob.channel, Broadcast.State.RECONNECTING)
     page = text(client.get("/"))
     assert 'href="/@alice/">Maps &amp; seas<' in page
-    assert 'datetime="2026-03-01T12:30:00+00:00">1 Mar 2026, 12:30 UTC<' in page
+    assert 'datetime="2026-03-01T12:30:00+00:00" title="Live since 1 Mar 2026, 12:30 UTC"' in page
     assert 'href="/@bob/">bob<' in page and "Reconnecting" in page
 
 
@@ -62,7 +62,7 @@ def test_what_is_not_there_is_said_in_words(client: Client, address: str) -> Non
 
 
 def test_an_error_of_the_sites_own_is_said_in_words(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.views.ON_AIR", None)
+    monkeypatch.setattr("streams.models.Broadcast.ON_AIR", None)
     client.raise_request_exception = False
     response = client.get("/")
     assert response.status_code == 500

@@ -13,6 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from mongoengine.connection import get_db
+from websockets import Origin
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 TIMEOUT_S = settings.STORE_TIMEOUT_S
 ENCODERS = ("libx264", "aac")
@@ -97,6 +100,17 @@ def edge() -> str:
     return f"{settings.PUBLIC_URL} answers"
 
 
+def chat() -> str:
+    """By the way that browsers go: proxies tend to swallow upgrades."""
+    address = urlsplit(settings.PUBLIC_URL)
+    url = address._replace(scheme=address.scheme.replace("http", "ws"), path="/ws/rooms/doctor/").geturl()
+    try:
+        connect(url, origin=Origin(settings.PUBLIC_URL), open_timeout=TIMEOUT_S, proxy=None).close()
+    except InvalidStatus as error:
+        raise Trouble(f"{url} answers {error.response.status_code}: let it through as a WebSocket") from None
+    return f"{url} answers, WebRTC for {settings.CHAT_PEERS} viewers of each process"
+
+
 def place(url: str) -> str:
     """The address without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
@@ -110,4 +124,5 @@ CHECKS: dict[str, Callable[[], str]] = {
     "RTMP server": rtmp_server,
     "ffmpeg": ffmpeg,
     "edge": edge,
+    "chat": chat,
 }

@@ -1,0 +1,136 @@
+"""Which channels there are: who is live first, and whom a search finds. Every page takes the same number of queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.paginator import Page, Paginator
+from django.db.models import Q, QuerySet
+
+from accounts.models import Channel, Follow, User
+from streams import audience
+from streams.models import Broadcast
+
+PER_PAGE = 24
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a visitor asks for; empty: all that are live, the most watched first."""
+
+    q: str = ""
+    category: str = ""
+    language: str = ""
+    tag: str = ""
+    sort: str = "viewers"
+    offline: bool = False
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.q or self.category or self.language or self.tag)
+
+
+@dataclass(frozen=True)
+class Card:
+    channel: Channel
+    broadcast: Broadcast | None = None
+    viewers: int | None = None  # None: nobody knows
+
+
+class OnAir(NamedTuple):
+    """What is needed to sort a broadcast."""
+
+    id: str
+    channel: int
+    name: str
+    since: dt.datetime
+
+
+class Cards:
+    """Those on air, as they are sorted, then the channels that are not; read a page at a time."""
+
+    def __init__(self, on_air: Sequence[OnAir], off_air: QuerySet[Channel] | None, viewers: dict[str, int]) -> None:
+        self.on_air, self.off_air, self.viewers = on_air, off_air, viewers
+        self._length = len(on_air) + (0 if off_air is None else off_air.count())
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, wanted: slice) -> list[Card]:
+        first, end = wanted.start, min(wanted.stop, self._length)
+        live = cards(self.on_air[first:end], self.viewers)
+        split = len(self.on_air)
+        if self.off_air is None or end <= split:
+            return live
+        # Names are sorted without all that goes with them: the last pages would sort thousands of descriptions.
+        keys = list(self.off_air.values_list("pk", flat=True)[max(first - split, 0) : end - split])
+        found = Channel.objects.select_related("category").in_bulk(keys)
+        return live + [Card(found[key]) for key in keys if key in found]
+
+
+def page(wanted: Wanted, number: str | int, followed: Sequence[Card], now: dt.datetime) -> Page[Card]:
+    """Those that are shown above it, because they are followed, are left out."""
+    above = {card.channel.pk for card in followed}
+    rows = [row for row in on_air(channels(wanted, now)) if row.channel not in above]
+    viewers = audience.viewers_now([row.id for row in rows])
+    off_air = not_on_air(wanted, now) if wanted.offline or wanted.q else None  # a search is for anybody
+    found: Any = Cards(sort(rows, wanted.sort, viewers), off_air, viewers)
+    return Paginator(found, PER_PAGE).get_page(number)
+
+
+def followed(user: User | AnonymousUser, now: dt.datetime) -> list[Card]:
+    """Who of those that somebody follows is live: the most watched first."""
+    if not user.is_authenticated:
+        return []
+    rows = on_air(visible(now) & Q(pk__in=Follow.objects.filter(user=user).values("channel")))
+    viewers = audience.viewers_now([row.id for row in rows])
+    return cards(sort(rows, "viewers", viewers)[:PER_PAGE], viewers)
+
+
+# --- what is asked for ----------------------------------------------------------------------------------------------------
+
+
+def visible(now: dt.datetime) -> Q:
+    """Suspended channels and closed accounts are listed nowhere."""
+    return (Q(suspended_until=None) | Q(suspended_until__lte=now)) & Q(owner__is_active=True)
+
+
+def channels(wanted: Wanted, now: dt.datetime) -> Q:
+    found = visible(now)
+    for word in wanted.q.split():
+        found &= Q(name__icontains=word) | Q(title__icontains=word) | Q(tags__contains=[word.lower()])
+    if wanted.category:
+        found &= Q(category__slug=wanted.category)
+    if wanted.language:
+        found &= Q(language=wanted.language)
+    if wanted.tag:
+        found &= Q(tags__contains=[wanted.tag.lower()])
+    return found
+
+
+def not_on_air(wanted: Wanted, now: dt.datetime) -> QuerySet[Channel]:
+    live = Broadcast.objects.filter(state__in=Broadcast.ON_AIR).values("channel")
+    order = "-created_at" if wanted.sort == "newest" else "name"
+    return Channel.objects.filter(channels(wanted, now)).exclude(pk__in=live).order_by(order)
+
+
+def on_air(found: Q) -> list[OnAir]:
+    rows = Broadcast.objects.filter(channel__in=Channel.objects.filter(found), state__in=Broadcast.ON_AIR)
+    return [OnAir(*row) for row in rows.values_list("id", "channel_id", "channel__name", "started_at")]
+
+
+def sort(rows: Sequence[OnAir], by: str, viewers: dict[str, int]) -> list[OnAir]:
+    if by == "name":
+        return sorted(rows, key=lambda row: row.name)
+    newest = sorted(rows, key=lambda row: row.since, reverse=True)
+    return newest if by == "newest" else sorted(newest, key=lambda row: -viewers.get(row.id, 0))
+
+
+def cards(rows: Sequence[OnAir], viewers: dict[str, int]) -> list[Card]:
+    found = Broadcast.objects.select_related("channel__category").in_bulk([row.id for row in rows])
+    live = [found[row.id] for row in rows if row.id in found]  # one may have been deleted in between
+    return [Card(broadcast.channel, broadcast, viewers.get(broadcast.pk)) for broadcast in live]
