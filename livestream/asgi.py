@@ -9,9 +9,13 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
 django = get_asgi_application()
 
-from streams.origin import Origin  # noqa: E402  needs the settings
+from interactions import moderation  # noqa: E402  what follows needs the settings
+from interactions.consumers import Chat  # noqa: E402
+from interactions.routing import Application  # noqa: E402
+from streams.origin import Origin  # noqa: E402
 
 origin = Origin()
+chat = Application(Chat(moderation))
 
 
 async def application(
@@ -19,5 +23,7 @@ async def application(
 ) -> None:
     if scope["type"] == "http" and scope["path"].startswith(("/hls/", "/live/")):
         await origin(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await chat(scope, receive, send)
     else:
         await django(scope, receive, send)

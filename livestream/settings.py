@@ -4,10 +4,12 @@ Beside a running `script/server` the embedded stores' addresses come from var/se
 file); a variable that is already set wins over the file.
 """
 
+import datetime as dt
 import os
 from pathlib import Path
 
 import environ
+from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -23,6 +25,7 @@ DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY")
 if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY is too short: give at least 32 random characters")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # earlier ones, so that what they have sealed still opens
 PUBLIC_URL = env.str("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 # The RTMP server and health checks of this machine come by the loopback address, whatever the site is called.
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=["localhost"]), "127.0.0.1"]
@@ -30,15 +33,20 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 SITE_NAME = env.str("SITE_NAME", "Livestream")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "livestream.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "axes",
     "channels",
+    "csp",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -51,6 +59,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "livestream.middleware.KeepOutOfCaches",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -59,6 +68,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.staff.SecondFactor",
+    "axes.middleware.AxesMiddleware",  # the last: it replaces the answer to a login that is locked out
 ]
 
 ROOT_URLCONF = "livestream.urls"
@@ -86,6 +97,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var/static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_URL = "media/"
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(BASE_DIR / "var/media")))  # avatars and posters
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -133,6 +146,7 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # the first: it refuses who guesses
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
@@ -149,8 +163,39 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", "optional")
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_CHANGE_EMAIL = True  # the old address counts until the new one is confirmed
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before an address or a password is changed
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # of changes that a thief would make
 ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the edge writes X-Forwarded-For itself
+MFA_ADAPTER = "accounts.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # the first administrator needs a second factor before the site can send mail
+MFA_FORMS = {
+    "add_webauthn": "accounts.passkeys.AddForm",
+    "login_webauthn": "accounts.passkeys.LoginForm",
+    "authenticate_webauthn": "accounts.passkeys.SecondFactorForm",
+    "reauthenticate_webauthn": "accounts.passkeys.ReauthenticationForm",
+}
+# The administration is for staff with an authenticator app or a passkey. Off: for development alone.
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", True)
+
+# allauth limits how fast anybody may try, in Redis; this stops who goes on slowly, in PostgreSQL, per account and per address.
+AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", 20)
+AXES_COOLOFF_TIME = dt.timedelta(hours=1)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_RESET_ON_SUCCESS = False  # else a login of one's own now and then would let anybody guess on
+AXES_USERNAME_FORM_FIELD = "email"
+AXES_USERNAME_CALLABLE = "accounts.staff.account"
+AXES_CLIENT_IP_CALLABLE = "accounts.staff.address"
+AXES_LOCKOUT_TEMPLATE = "429.html"
+AXES_DISABLE_ACCESS_LOG = True  # everybody has a list of their own sessions
+AXES_SENSITIVE_PARAMETERS = ["login", "email", "username", "ip_address", "code", "credential", "csrfmiddlewaretoken"]
+AXES_VERBOSE = False
+
 # While there is no administrator, /accounts/first-administrator/TOKEN/ makes one.
 FIRST_ADMIN_TOKEN = env.str("FIRST_ADMIN_TOKEN", "")
 LOGIN_URL = "account_login"
@@ -164,6 +209,29 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "livestream@localhost")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"  # only the embed page may be framed
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        # The nonce is for the import map, and for the styles that the player's controls bring along.
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:", "blob:"],  # Bootstrap's icons are data:
+        "media-src": [SELF, "blob:"],  # Media Source Extensions
+        "worker-src": [SELF, "blob:"],
+        "connect-src": [SELF, PUBLIC_URL.replace("http", "ws", 1)],  # 'self' has no sockets in older Safaris
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- what expires ---------------------------------------------------------------------------------------------------------
+
+ADDRESSES_KEPT_DAYS = env.int("ADDRESSES_KEPT_DAYS", 30)  # of publishers, sessions and failed logins
+KEYS_KEPT_DAYS = env.int("KEYS_KEPT_DAYS", 30)  # stream keys, after they were revoked or have expired
+CASES_KEPT_DAYS = env.int("CASES_KEPT_DAYS", 90)  # reports and held messages, after they were decided
 
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -191,6 +259,19 @@ X264_PRESET = env.str("X264_PRESET", "veryfast")
 LARGEST_TRANSCODE = env.int("LARGEST_TRANSCODE", 720)  # its shorter side in pixels; the lowest is always made
 ENCODER_SLOTS = env.int("ENCODER_SLOTS", 20)  # encode jobs (one rendition each) that one `runencoder` takes at a time
 
+# --- chat -----------------------------------------------------------------------------------------------------------------
+
+CHAT_PEERS = env.int("CHAT_PEERS", 200)  # WebRTC peers of one process; each costs ten times a WebSocket. 0: WebSocket alone
+# Which addresses WebRTC answers name: this machine's own (only there do peers listen then), or those that a NAT in front of
+# it has (every port as it is). Empty: all of this machine but loopback.
+CHAT_ICE_ADDRESSES = env.list("CHAT_ICE_ADDRESSES", default=[])
+CHAT_SOCKETS_PER_ADDRESS = env.int("CHAT_SOCKETS_PER_ADDRESS", 60)  # of one address (IPv6: one /64), at one process
+# For viewers whose network lets no UDP through to here: a TURN server, and the secret that it shares (coturn: use-auth-secret).
+TURN_URL = env.str("TURN_URL", "")
+TURN_SECRET = env.str("TURN_SECRET", "")
+if TURN_URL and not TURN_SECRET:
+    raise ImproperlyConfigured("TURN_URL is set without TURN_SECRET: give the secret that the TURN server knows")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -198,5 +279,5 @@ LOGGING = {
     "filters": {"discreet": {"()": "livestream.logs.Discreet"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["discreet"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "procrastinate": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "procrastinate", "aioice", "aiortc", "axes")},
 }
