@@ -22,7 +22,7 @@ export async function* channelState(name, signal) {
 async function ask(name, n, signal) {
   try {
     const query = n === "" ? "" : `?after=${n}`;
-    const response = await fetch(`/live/${name}/state${query}`, { signal, cache: "no-store" });
+    const response = await fetch(`/live/${name}/state${query}`, { signal });
     return response.ok ? await response.json() : null;
   } catch {
     return null; // no network: ask again

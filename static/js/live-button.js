@@ -5,8 +5,7 @@ class LiveButton extends HTMLElement {
   #seconds = null;
 
   connectedCallback() {
-    // media-chrome would take these keys for play and pause
-    this.innerHTML = '<button type="button" keysused="Enter Space"></button>';
+    this.innerHTML = '<button type="button"></button>';
     this.show({ isLive: true, behind: 0 });
   }
 

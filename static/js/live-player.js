@@ -1,11 +1,12 @@
 // <live-player channel="NAME">: shows what the channel is doing and plays it while it is live, without a reload.
 
 import Hls from "hls.js";
-import "media-chrome";
 import { channelState } from "live/channel-state";
 import { HLS_CONFIG } from "live/hls-config";
+import { _ } from "live/i18n";
 import { Distance } from "live/latency";
 import "live/live-button";
+import { recall, remember } from "live/player-memory";
 import { buffered, latency, reach } from "live/playhead";
 import "live/player-stats";
 import { SOUND_ONLY } from "live/quality-menu";
@@ -18,9 +19,12 @@ const RETRY_MS = 1000;
 const RECOVER_AGAIN_MS = 5000; // a second fault of the media so soon after the first calls for a new start
 const ENDED_S = 0.05; // once a stream is over and no more than this is left to play, it has been seen to its end
 
-// keysused: media-chrome takes these keys for itself elsewhere
+const THEATRE = "M3 6v12h18V6zm2 2h9v8H5z";
+const STATISTICS = "M5 20v-7h3v7zm5.5 0V4h3v16zm5.5 0V9h3v11z";
+
+// nohotkeys, novolumepref: live/player-keys and live/player-memory do that
 const MARKUP = `
-  <media-controller class="live-player-frame" autohide="3">
+  <media-controller class="live-player-frame" autohide="3" nohotkeys novolumepref>
     <video slot="media" playsinline></video>
     <media-control-bar>
       <media-play-button></media-play-button>
@@ -29,21 +33,24 @@ const MARKUP = `
       <live-button hidden></live-button>
       <span class="live-player-space"></span>
       <quality-menu hidden></quality-menu>
-      <button type="button" class="live-player-stats" keysused="Enter Space" title="Statistics (Shift+S)"
-        aria-label="Statistics" aria-expanded="false">
-        <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 20v-7h3v7zm5.5 0V4h3v16zm5.5 0V9h3v11z"/></svg>
-      </button>
+      ${button("stats", STATISTICS, _("Statistics"), "Shift+S", "aria-expanded")}
+      ${button("theatre", THEATRE, _("Theatre mode"), "T", "aria-pressed")}
       <media-pip-button></media-pip-button>
       <media-fullscreen-button></media-fullscreen-button>
     </media-control-bar>
   </media-controller>
   <p class="live-player-sound" hidden>
     <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 10h2v4H3zm4-3h2v10H7zm4-4h2v18h-2zm4 5h2v8h-2zm4 2h2v4h-2z"/></svg>
-    Audio only
+    ${_("Audio only")}
   </p>
   <p class="live-player-words" role="status"></p>
   <player-stats hidden></player-stats>
-  <button type="button" class="live-player-unmute btn btn-light" hidden>Turn on sound</button>`;
+  <button type="button" class="live-player-unmute btn btn-light" hidden>${_("Turn on sound")}</button>`;
+
+function button(name, icon, words, key, state) {
+  return `<button type="button" class="live-player-${name} live-player-button" title="${words} (${key})" aria-label="${words}" ${state}="false">
+    <svg viewBox="0 0 24 24" aria-hidden="true"><path d="${icon}"/></svg></button>`;
+}
 
 class LivePlayer extends HTMLElement {
   #hls = null;
@@ -51,13 +58,18 @@ class LivePlayer extends HTMLElement {
   #state = { state: "offline" };
   #playingSince = null;
   #recoveredAt = -Infinity;
+  #controls = null;
   #estimate = FIRST_ESTIMATE;
+  #from = -1; // where to begin (s); -1: near the live edge
   distance = null; // to the live edge, as soon as there is one
 
   connectedCallback() {
+    const still = this.querySelector(".player-still");
     this.innerHTML = MARKUP;
+    if (still) this.insertBefore(still, this.querySelector(".live-player-words"));
     this.video = this.querySelector("video");
-    this.querySelector("media-controller").fullscreenElement = this; // with the words
+    this.#recallVolume();
+    this.#controls = null;
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
     this.#listen(signal);
@@ -75,14 +87,14 @@ class LivePlayer extends HTMLElement {
     const on = (target, type, does) => target.addEventListener(type, does, { signal });
     on(this.video, "playing", () => this.#onPlaying());
     on(this.video, "waiting", () => this.#onWaiting());
-    on(this.video, "volumechange", () => (this.#unmuteButton.hidden ||= !this.video.muted));
+    on(this.video, "volumechange", () => this.#onVolume());
     on(this.video, "error", () => this.#hls ?? this.#retry());
     on(this.#unmuteButton, "click", () => this.#unmute());
     on(this.#liveButton, "click", () => this.#goLive());
     on(this.#quality, "change", () => this.#choose());
-    on(this.#statsButton, "click", () => this.#stats.toggle());
+    on(this.#statsButton, "click", () => this.toggleStats());
     on(this.#stats, "toggle", () => (this.#statsButton.ariaExpanded = String(!this.#stats.hidden)));
-    on(document, "keydown", (event) => this.#onKey(event));
+    on(this.#theatreButton, "click", () => this.toggleTheatre());
   }
 
   async #follow(signal) {
@@ -92,11 +104,25 @@ class LivePlayer extends HTMLElement {
       this.dataset.state = state.state;
       if (isPlayable(state.state)) {
         if (isNew || !this.#started) this.#start();
-      } else if (!this.#started || isNew) {
-        this.#stop();
+      } else {
+        if (!this.#started || isNew) this.#stop();
+        this.#loadControls();
       }
       this.#showWords();
     }
+  }
+
+  // After the picture, which they would hold up.
+  #loadControls() {
+    const frame = this.querySelector("media-controller");
+    const { signal } = this.#leaving;
+    this.#controls ??= Promise.all([import("live/player-keys"), import("live/player-chrome")]).then(
+      ([keys]) => {
+        keys.listen(this, signal);
+        frame.fullscreenElement = this; // with the words
+      },
+      () => (this.#controls = null), // no network: the next time
+    );
   }
 
   // --- start and stop ---------------------------------------------------------------------------------------------------
@@ -107,7 +133,10 @@ class LivePlayer extends HTMLElement {
 
   #start() {
     this.#stop();
-    const { playlist } = this.#state;
+    const { playlist, state, first_part_s: first } = this.#state;
+    this.removeAttribute("idle");
+    // hls.js would begin some parts before the edge: on a list with fewer, that is in the gap before them
+    this.#from = state === "starting" ? first : -1;
     if (Hls.isSupported()) {
       this.#load(playlist, () => this.#onLevels());
     } else {
@@ -120,6 +149,7 @@ class LivePlayer extends HTMLElement {
     const hls = (this.#hls = new Hls({ ...HLS_CONFIG, abrEwmaDefaultEstimate: this.#estimate }));
     // not before hls.js is through with it: what is done then may end this instance
     hls.on(Hls.Events.MANIFEST_PARSED, () => queueMicrotask(() => hls === this.#hls && onParsed()));
+    hls.on(Hls.Events.BUFFER_APPENDED, () => this.#begin());
     hls.on(Hls.Events.ERROR, (_, error) => this.#onError(error));
     hls.loadSource(url);
     hls.attachMedia(this.video);
@@ -132,6 +162,7 @@ class LivePlayer extends HTMLElement {
     this.#hls = null;
     this.#playingSince = null;
     this.distance = null;
+    this.toggleAttribute("idle", true);
     if (this.video.hasAttribute("src")) {
       this.video.removeAttribute("src");
       this.video.load(); // without it the browser goes on loading
@@ -148,7 +179,8 @@ class LivePlayer extends HTMLElement {
       if (error.name !== "NotAllowedError") return; // a newer start took over
       this.video.muted = true; // browsers let a page begin to play only without sound
       this.#unmuteButton.hidden = false;
-      this.video.play().catch(() => this.#showWords("Press play to watch."));
+      this.#loadControls();
+      this.video.play().catch(() => this.#showWords(_("Press play to watch.")));
     }
   }
 
@@ -159,6 +191,7 @@ class LivePlayer extends HTMLElement {
 
   #onPlaying() {
     this.#playingSince ??= performance.now();
+    this.#loadControls();
     this.#liveButton.hidden = false;
     this.#showWords();
   }
@@ -205,8 +238,15 @@ class LivePlayer extends HTMLElement {
   }
 
   #startLoad() {
-    // hls.js would begin a whole part before the edge: on a list with a single one, that is in the gap before it
-    this.#hls.startLoad(this.#state.state === "starting" ? this.#state.first_part_s : -1);
+    this.#hls.startLoad(this.#from);
+  }
+
+  // As soon as there is something to play: hls.js would first load all that there is of the segment.
+  #begin() {
+    const { video, details } = this;
+    const { startPosition } = this.#hls;
+    if (this.#playingSince !== null || video.currentTime >= startPosition || video.seeking || !details) return;
+    if (buffered(video, startPosition) >= details.partTarget / 2) video.currentTime = startPosition;
   }
 
   #choose() {
@@ -253,14 +293,46 @@ class LivePlayer extends HTMLElement {
     this.#play();
   }
 
-  // --- keys and words -----------------------------------------------------------------------------------------------------
+  // --- what the viewer sets -----------------------------------------------------------------------------------------------
 
-  #onKey(event) {
-    const { key, shiftKey, ctrlKey, altKey, metaKey, target } = event;
-    if (key === "Escape") this.#stats.toggle(false);
-    if (key !== "S" || !shiftKey || ctrlKey || altKey || metaKey) return;
-    if (!target.closest?.("input, textarea, select, [contenteditable]")) this.#stats.toggle();
+  #recallVolume() {
+    const { volume, muted } = recall();
+    if (volume >= 0 && volume <= 1) this.video.volume = volume;
+    this.video.muted = muted === true;
   }
+
+  #onVolume() {
+    const { volume, muted } = this.video;
+    this.#unmuteButton.hidden ||= !muted;
+    if (this.#unmuteButton.hidden) remember({ volume, muted }); // else the browser muted it
+  }
+
+  togglePause() {
+    if (this.video.paused) this.#play();
+    else this.video.pause();
+  }
+
+  toggleStats(open) {
+    this.#stats.toggle(open);
+  }
+
+  toggleTheatre() {
+    if (this.hasAttribute("embedded")) return;
+    this.#theatreButton.ariaPressed = String(this.toggleAttribute("theatre"));
+  }
+
+  toggleFullscreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else if (this.requestFullscreen) this.requestFullscreen().catch(() => {});
+    else this.video.webkitEnterFullscreen?.(); // phones of Apple
+  }
+
+  togglePictureInPicture() {
+    if (document.pictureInPictureElement) document.exitPictureInPicture();
+    else this.video.requestPictureInPicture?.().catch(() => {}); // there is no picture yet
+  }
+
+  // --- words ----------------------------------------------------------------------------------------------------------------
 
   #showWords(words) {
     const { state } = this.#state;
@@ -289,11 +361,19 @@ class LivePlayer extends HTMLElement {
   get #statsButton() {
     return this.querySelector(".live-player-stats");
   }
+  get #theatreButton() {
+    return this.querySelector(".live-player-theatre");
+  }
   get #soundWords() {
     return this.querySelector(".live-player-sound");
   }
   get #unmuteButton() {
     return this.querySelector(".live-player-unmute");
+  }
+
+  // Of the broadcast that is played; nothing while none is.
+  get playlist() {
+    return this.#started ? this.#state.playlist : undefined;
   }
 
   get hls() {

@@ -1,12 +1,16 @@
-// <local-time><time datetime="…">… UTC</time></local-time>: the same moment on the reader's own clock.
+// <local-time><time datetime="…">… UTC</time></local-time>: the same moment on the reader's own clock; short: without the day
+// where it is today.
 
 const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const SHORT = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 class LocalTime extends HTMLElement {
   connectedCallback() {
     const time = this.querySelector("time");
     time.title = time.textContent;
-    time.textContent = FORMAT.format(new Date(time.dateTime));
+    const at = new Date(time.dateTime);
+    const isToday = at.toDateString() === new Date().toDateString();
+    time.textContent = (this.hasAttribute("short") && isToday ? SHORT : FORMAT).format(at);
   }
 }
 

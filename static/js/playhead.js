@@ -1,8 +1,8 @@
 // Where a video stands in a live stream, in seconds. `details` is hls.js's account of a playlist.
 
-export function buffered({ buffered: ranges, currentTime }) {
+export function buffered({ buffered: ranges, currentTime }, at = currentTime) {
   for (let i = 0; i < ranges.length; i += 1) {
-    if (ranges.start(i) <= currentTime && currentTime < ranges.end(i)) return ranges.end(i) - currentTime;
+    if (ranges.start(i) <= at && at < ranges.end(i)) return ranges.end(i) - at;
   }
   return 0;
 }

@@ -1,16 +1,16 @@
 // <quality-menu>: the qualities that a stream has, and the viewer's choice among them, which outlives the stream.
 
+import { recall, remember } from "live/player-memory";
+
 export const AUTO = "auto";
 export const SOUND_ONLY = "audio";
 
-const KEYS = "Enter Space ArrowUp ArrowDown ArrowLeft ArrowRight"; // media-chrome would take them for itself
-
 class QualityMenu extends HTMLElement {
   #playing = null;
-  choice = AUTO; // or a level's name, or SOUND_ONLY
+  choice = recall().quality ?? AUTO; // or a level's name, or SOUND_ONLY
 
   connectedCallback() {
-    this.innerHTML = `<label><span class="visually-hidden">Quality</span><select keysused="${KEYS}"></select></label>`;
+    this.innerHTML = `<label><span class="visually-hidden">Quality</span><select></select></label>`;
     this.#select.addEventListener("change", () => this.#choose());
   }
 
@@ -33,6 +33,7 @@ class QualityMenu extends HTMLElement {
 
   #choose() {
     this.choice = this.#select.value;
+    if (this.choice !== SOUND_ONLY) remember({ quality: this.choice }); // who comes back expects a picture
     this.#showAuto();
   }
 

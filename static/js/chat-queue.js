@@ -1,0 +1,53 @@
+// <chat-queue>: messages that wait for a moderator, the oldest first.
+
+import { button, element } from "live/chat-dom";
+import { lineOf, timeOf } from "live/chat-message";
+
+const WHY = { links: "holds a link" };
+
+class ChatQueue extends HTMLElement {
+  // DECIDE("approve" | "deny", item) is what a moderator asks for.
+  decide = () => {};
+
+  add(item) {
+    if (this.#find(item.id)) return;
+    const choose = (does) => () => this.decide(does, item);
+    const name = `the message of ${item.by.name}`;
+    const made = element(
+      "li",
+      { "data-id": item.id },
+      element("p", { className: "chat-line" }, ...lineOf(item, null)),
+      element("span", { className: "muted" }, WHY[item.reason] ?? item.reason, " · ", timeOf(item.at)),
+      button("Approve", choose("approve"), { className: "btn btn-sm btn-outline-secondary", ariaLabel: `Approve ${name}` }),
+      button("Deny", choose("deny"), { className: "btn btn-sm btn-outline-danger", ariaLabel: `Deny ${name}` }),
+    );
+    this.#list.append(made);
+    this.#show();
+  }
+
+  remove(id) {
+    this.#find(id)?.remove();
+    this.#show();
+  }
+
+  clear() {
+    this.#list.replaceChildren();
+    this.#show();
+  }
+
+  #find(id) {
+    return this.#list.querySelector(`[data-id="${Number(id)}"]`);
+  }
+
+  #show() {
+    const count = this.#list.children.length;
+    this.hidden = count === 0;
+    this.querySelector("summary").textContent = count === 1 ? "1 message waits for you" : `${count} messages wait for you`;
+  }
+
+  get #list() {
+    return this.querySelector("ul");
+  }
+}
+
+customElements.define("chat-queue", ChatQueue);

@@ -1,0 +1,1 @@
+export const _ = (text) => globalThis.django?.gettext?.(text) ?? text;
