@@ -1,4 +1,4 @@
-"""gunicorn's settings for every pool (web, origin); --bind and --workers come from whoever starts it."""
+"""gunicorn's settings for every pool (web, origin, chat); --bind and --workers come from whoever starts it."""
 
 import ctypes
 import signal

@@ -18,6 +18,9 @@ STORAGE = "malloc,128m"
 # When a part is there, all who wait for it are answered at once. More threads than this only get in each other's way; a request
 # that is held for an encoder keeps two of them.
 THREADS_PER_CORE = 250
+# Chat's sockets keep a thread each, which sleeps. Where there are to be more, what ends TLS sends /ws/ to chat itself.
+SOCKETS_PER_CORE = 200
+CORES = os.cpu_count() or 1
 # What Varnish would note about each request in its log: nobody reads it, and it costs a seventh of the edge's time.
 UNREAD = (
     "-ReqStart,-ReqMethod,-ReqURL,-ReqProtocol,-ReqHeader,-ReqUnset,-ReqAcct,-RespProtocol,-RespStatus,-RespReason,-RespHeader,"
@@ -26,7 +29,9 @@ UNREAD = (
 )
 PARAMETERS = {
     "thread_pools": "1",
-    "thread_pool_max": str(THREADS_PER_CORE * (os.cpu_count() or 1)),
+    "thread_pool_max": str((THREADS_PER_CORE + SOCKETS_PER_CORE) * CORES),
+    "pipe_sess_max": str(SOCKETS_PER_CORE * CORES),
+    "rush_exponent": "2",  # so many are woken by each that has been answered: more would have all threads awake at once
     "thread_queue_limit": "10000",
     "vsl_mask": UNREAD,
     "vsl_space": "16m",
@@ -55,13 +60,11 @@ def main() -> None:
 
 
 def render(env: Mapping[str, str]) -> str:
-    web_host, web_port = env["WEB_LISTEN"].split(":")
-    origin_host, origin_port = env["ORIGIN_LISTEN"].split(":")
+    pools = {}
+    for pool in ("web", "origin", "chat"):
+        pools[f"{pool}_host"], pools[f"{pool}_port"] = env[f"{pool.upper()}_LISTEN"].split(":")
     return Rules(TEMPLATE.read_text()).substitute(
-        web_host=web_host,
-        web_port=web_port,
-        origin_host=origin_host,
-        origin_port=origin_port,
+        pools,
         scheme=urlsplit(env["PUBLIC_URL"]).scheme,
         hosts="|".join(host_pattern(host) for host in env["ALLOWED_HOSTS"].split(",")),
     )

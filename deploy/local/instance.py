@@ -150,7 +150,8 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
     host = urlsplit(public_url).hostname
     if not host:
         raise SetupError(f"PUBLIC_URL={public_url} is no address: give one such as http://localhost:8000.")
-    web, origin, control, postgres, mongo, segments, redis, supervisor = (f"127.0.0.1:{port}" for port in islice(ports, 8))
+    inner = (f"127.0.0.1:{port}" for port in islice(ports, 9))
+    web, origin, chat, control, postgres, mongo, segments, redis, supervisor = inner
     return {
         "PUBLIC_URL": public_url,
         "ALLOWED_HOSTS": ",".join(dict.fromkeys(["localhost", "127.0.0.1", host])),
@@ -158,6 +159,8 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
         "RTMP_LISTEN": f"{everywhere}:{rtmp}",
         "WEB_LISTEN": web,
         "ORIGIN_LISTEN": origin,
+        "CHAT_LISTEN": chat,
+        "CHAT_ICE_ADDRESSES": "" if instance.public else "127.0.0.1",
         "SUPERVISOR_LISTEN": supervisor,
         "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",
         "RTMP_PUBLIC_URL": f"rtmp://{host}:{rtmp}/live",
@@ -168,4 +171,5 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
         "CONTROL_REDIS_URL": f"redis://:{password}@{redis}/0",
         "EMAIL_URL": f"filemail:///{instance.folder / 'mail'}",
         "STATIC_ROOT": str(instance.folder / "static"),
+        "MEDIA_ROOT": str(instance.folder / "media"),
     }

@@ -67,6 +67,7 @@ class Readiness:
             "nginx-rtmp": f"{self.env['RTMP_CONTROL_URL']}/stat",
             "web": f"http://{self.env['WEB_LISTEN']}/healthz",
             "origin": f"http://{self.env['ORIGIN_LISTEN']}/healthz",
+            "chat": f"http://{self.env['CHAT_LISTEN']}/healthz",
             "varnish": f"http://127.0.0.1:{self.env['EDGE_LISTEN'].rpartition(':')[2]}/healthz",
         }
         for name, page in pages.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
     return [
         pool("web", env["WEB_LISTEN"], workers=2),
         pool("origin", env["ORIGIN_LISTEN"], workers=1),
+        pool("chat", env["CHAT_LISTEN"], workers=os.cpu_count() or 1),
         varnish(instance),
         command("encoder", "runencoder"),
         command("jobs", "runjobs"),

@@ -1,4 +1,4 @@
-"""The edge's rules, in a Varnish of its own before a web and an origin that write down what they are asked."""
+"""The edge's rules, in a Varnish of its own before a web, an origin and a chat that write down what they are asked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from urllib.request import urlopen
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import ServerConnection, serve
 
 from deploy.local.edge import host_pattern
 from deploy.local.instance import CHECKOUT, Instance, free_ports
@@ -56,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.command, self.path, dict(self.headers)))
         self.server.asked.set()
         self.server.gate.wait(10)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = self.path.encode()
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
@@ -88,6 +92,29 @@ def origin(backends: tuple[Backend, Backend]) -> Backend:
     return fresh(backends[1])
 
 
+class Rooms:
+    """Answers every message with itself."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.server = serve(self.echo, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self.server.socket.getsockname()[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def echo(self, socket: ServerConnection) -> None:
+        assert socket.request
+        self.requests.append((socket.request.path, dict(socket.request.headers.raw_items())))
+        for message in socket:
+            socket.send(message)
+
+
+@pytest.fixture(scope="module")
+def chat() -> Iterator[Rooms]:
+    rooms = Rooms()
+    yield rooms
+    rooms.server.shutdown()
+
+
 def fresh(backend: Backend) -> Backend:
     backend.requests.clear()
     backend.headers = {}
@@ -98,14 +125,14 @@ def fresh(backend: Backend) -> Backend:
 
 
 @pytest.fixture(scope="module")
-def edge_url(backends: tuple[Backend, Backend], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def edge_url(backends: tuple[Backend, Backend], chat: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     instance = Instance(tmp_path_factory.mktemp("edge"), public=False)
     instance.make_folders()
     url = f"http://127.0.0.1:{next(free_ports())}"
     web, origin = backends
     instance.env_file.write_text(
         f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\nALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n"
-        f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\n"
+        f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\nCHAT_LISTEN={chat.address}\n"
     )
     process = subprocess.Popen(
         varnish(instance).command,
@@ -188,6 +215,45 @@ def test_it_answers_by_the_site_s_names_only(edge: httpx.Client, web: Backend, h
 )
 def test_hosts_are_read_as_django_reads_them(allowed: str, pattern: str) -> None:
     assert host_pattern(allowed) == pattern
+
+
+def websocket(edge_url: str, path: str, **headers: str) -> ClientConnection:
+    return connect(f"{edge_url.replace('http', 'ws')}{path}", additional_headers=headers, proxy=None)
+
+
+def test_sockets_go_to_chat_both_ways(edge_url: str, chat: Rooms, web: Backend) -> None:
+    with websocket(edge_url, "/ws/rooms/alice/", Cookie="sessionid=bob", Origin="http://localhost") as socket:
+        for message in ("hello", "x" * 100_000):
+            socket.send(message)
+            assert socket.recv(timeout=5) == message
+    path, headers = chat.requests[-1]
+    assert path == "/ws/rooms/alice/"
+    assert (headers["Cookie"], headers["Origin"]) == ("sessionid=bob", "http://localhost")
+    assert not web.requests
+
+
+def test_chat_is_told_the_true_address(edge_url: str, chat: Rooms) -> None:
+    forged = {"X-Forwarded-For": "6.6.6.6", "Forwarded": "for=6.6.6.6", "X-Edge": "0"}
+    with websocket(edge_url, "/ws/rooms/alice/", **forged):
+        pass
+    headers = chat.requests[-1][1]
+    assert (headers["X-Forwarded-For"], headers["X-Edge"]) == ("127.0.0.1", "1")
+    assert "6.6.6.6" not in str(headers)
+
+
+@pytest.mark.parametrize("path", ["/", "/internal/x", "/hls/0123456789abcdef/master.m3u8", "/ws", "//ws/rooms/alice/"])
+def test_nothing_else_becomes_a_socket(edge_url: str, chat: Rooms, path: str) -> None:
+    with pytest.raises(InvalidStatus), websocket(edge_url, path):
+        pass
+    assert path not in [asked for asked, _ in chat.requests]
+
+
+def test_an_upgrade_to_something_else_reaches_nobody(edge: httpx.Client, web: Backend, chat: Rooms) -> None:
+    before = len(chat.requests)
+    assert edge.get("/ws/rooms/alice/", headers={"Upgrade": "h2c", "Connection": "Upgrade"}).status_code == 404
+    edge.get("/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+    assert "Upgrade" not in web.requests[0][2]
+    assert len(chat.requests) == before
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------------
@@ -273,3 +339,51 @@ def test_static_files_are_kept_without_cookies(edge: httpx.Client, web: Backend)
         edge.get("/static/site.0123.css", headers={"Cookie": name})
     assert len(web.requests) == 1
     assert "Cookie" not in web.requests[0][2]
+
+
+def test_pictures_are_kept_without_cookies_whatever_is_asked_of_them(edge: httpx.Client, web: Backend) -> None:
+    web.headers = {"Cache-Control": "public, max-age=31536000, immutable, s-maxage=3600"}
+    for query in ("", "?bust=1", "?bust=2"):
+        edge.get(f"/media/avatars/abcdefgh.webp{query}", headers={"Cookie": "sessionid=1"})
+    assert web.paths() == ["/media/avatars/abcdefgh.webp"]
+    assert "Cookie" not in web.requests[0][2]
+
+
+def test_an_upload_reaches_web_unless_it_is_too_large_or_of_unknown_length(edge: httpx.Client, web: Backend) -> None:
+    assert edge.post("/accounts/profile/", content=bytes(6_000_000)).status_code == 200
+    too_large = edge.post("/accounts/profile/", content=bytes(8 * 1024 * 1024 + 1))
+    assert too_large.status_code == 413 and "at most 8 MB" in too_large.text
+    assert edge.post("/accounts/profile/", content=iter([b"x"])).status_code == 411
+    assert len(web.requests) == 1
+
+
+# --- beacons --------------------------------------------------------------------------------------------------------------
+
+BEACON = "/hls/0123456789abcdef/beacon"
+
+
+def test_beacons_reach_the_origin_with_the_address_and_nothing_else_of_whoever_sent_them(
+    edge_url: str, origin: Backend
+) -> None:
+    sent = {"Cookie": "sessionid=secret", "Authorization": "Bearer secret", "X-Forwarded-For": "192.0.2.7"}
+    for _ in range(2):  # none is answered from the cache
+        assert httpx.post(edge_url + BEACON, content=b"{}", headers=sent).status_code == 200
+    assert [(method, path) for method, path, _ in origin.requests] == [("POST", BEACON)] * 2
+    headers = {name.lower(): value for name, value in origin.requests[0][2].items()}
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert "secret" not in str(headers)
+
+
+def test_what_is_longer_than_a_beacon_is_refused_before_the_origin(edge_url: str, origin: Backend) -> None:
+    assert httpx.post(edge_url + BEACON, content=b"x" * 513).status_code == 413
+    assert httpx.post(edge_url + BEACON, content=iter([b"x"])).status_code == 413  # of unknown length
+    for path in ("/hls/0123456789abcdef/master.m3u8", "/hls/short/beacon", "/live/alice/viewers"):
+        assert httpx.post(edge_url + path, content=b"{}").status_code == 405
+    assert origin.requests == []
+
+
+def test_viewers_are_asked_for_once_for_everybody(edge_url: str, origin: Backend) -> None:
+    origin.headers = {"Cache-Control": "public, max-age=5"}
+    for number in range(3):
+        assert httpx.get(f"{edge_url}/live/beacon_test/viewers?x={number}").status_code == 200
+    assert [path for _, path, _ in origin.requests] == ["/live/beacon_test/viewers"]

@@ -29,7 +29,7 @@ def test_static_files_come_under_hashed_names_and_are_kept(site: Site) -> None:
 
 def test_the_doctor_finds_everything_well(site: Site) -> None:
     words = site.manage("doctor")
-    assert len(re.findall("^ok ", words, re.MULTILINE)) == 7
+    assert len(re.findall("^ok ", words, re.MULTILINE)) == 8
     assert site.env["STORES_PASSWORD"] not in words
 
 
@@ -43,7 +43,7 @@ def test_the_doctor_names_what_is_missing_and_keeps_passwords_to_itself(site: Si
     assert result.returncode == 1
     assert len(re.findall("^FAIL ", result.stdout, re.MULTILINE)) == 3
     assert "FAIL  ffmpeg: `/nowhere/ffmpeg` was not found: install it, or set FFMPEG" in result.stdout
-    assert "3 of 7 failed: PostgreSQL, Redis (control), ffmpeg" in result.stderr
+    assert "3 of 8 failed: PostgreSQL, Redis (control), ffmpeg" in result.stderr
     assert "Traceback" not in result.stderr
     assert "carol-s-secret" not in result.stdout + result.stderr
 
