@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import Channel, User
 
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # in the authenticator app of whoever is staff
 PASSWORD = "correct horse battery"
 
 
 def join(name: str, **fields: object) -> User:
-    return User.objects.create_streamer(f"{name}@example.org", PASSWORD, name, **fields)
+    """Staff have a second factor: the administration opens to nobody else."""
+    user = User.objects.create_streamer(f"{name}@example.org", PASSWORD, name, **fields)
+    if fields.get("is_staff"):
+        TOTP.activate(user, TOTP_SECRET)
+    return user
+
+
+def can_log_in(email: str, password: str = PASSWORD) -> bool:
+    """By the site's own page, in a browser of its own."""
+    client = Client()
+    client.post("/accounts/login/", {"login": email, "password": password})
+    return "_auth_user_id" in client.session
+
+
+def code_now(secret: str = TOTP_SECRET) -> str:
+    """What an authenticator app shows."""
+    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
 
 
 @pytest.fixture

@@ -21,38 +21,154 @@ MAY_IMPORT = {
     "streams.rtmp": "",
     "streams.worker": "",
     "streams.ladder": "",
-    "streams.ffmpeg": "streams.ladder",
+    "streams.ffmpeg": "streams.hls streams.ladder",
     "streams.ingest": "",
     "streams.cache_client": "",
-    "streams.cache_scripts": "",
+    "streams.cache_scripts": "streams.hls",
+    "streams.addresses": "",
+    "streams.beacon": "",
+    "streams.audience": "streams.addresses streams.beacon streams.segment_cache",
+    "streams.figures": "streams.audience streams.documents streams.models",
+    "streams.thumbnails": "streams.hls streams.ladder streams.models streams.segment_cache",
     "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts",
-    "streams.clock": "streams.cache_scripts streams.segment_cache",
-    "streams.measure": "streams.hls streams.cache_scripts",
+    "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
+    "streams.measure": "streams.hls",
     "streams.watch": "streams.hls streams.segment_cache",
     "streams.packager": "streams.hls streams.ladder streams.measure streams.clock streams.cache_scripts streams.segment_cache",
-    "streams.encoder": "streams.hls streams.ladder streams.ffmpeg streams.clock streams.packager streams.segment_cache",
+    "streams.sound": "streams.hls streams.ladder streams.measure streams.cache_scripts streams.clock streams.packager"
+    " streams.segment_cache",
+    "streams.child": "",
+    "streams.encoder": "streams.hls streams.ladder streams.ffmpeg streams.child streams.clock streams.packager streams.sound"
+    " streams.segment_cache",
     "streams.models": "accounts streams.reasons",
     "streams.documents": "",
     "streams.leases": "",
-    "streams.broadcasts": "accounts streams.hls streams.models streams.documents streams.ladder streams.ingest"
+    "streams.advice": "streams.ladder",
+    "streams.broadcasts": "accounts streams.advice streams.hls streams.models streams.documents streams.ladder streams.ingest"
     " streams.segment_cache streams.leases streams.rtmp",
+    "streams.notices": "accounts streams.broadcasts streams.models",
+    "streams.personal": "accounts streams.broadcasts streams.documents streams.models",
+    "streams.purge": "streams.documents streams.models",
+    "streams.following": "accounts streams.models",
     "streams.reconcile": "streams.broadcasts streams.models streams.leases streams.rtmp streams.segment_cache",
-    "streams.jobs": "streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
+    "streams.jobs": "accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
+    " streams.thumbnails"
+    " streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder",
-    "streams.origin": "streams.hls streams.cache_client streams.segment_cache streams.watch",
-    "streams.forms": "",
+    "streams.origin": "streams.audience streams.beacon streams.hls streams.cache_client streams.segment_cache streams.watch",
+    "streams.directory": "accounts streams.audience streams.models",
+    "streams.embed": "accounts",
+    "streams.forms": "accounts",
+    "streams.schedule": "accounts",
+    "streams.templatetags": "",
+    "streams.moderation": "accounts streams.broadcasts streams.models",
+    "streams.claims": "accounts streams.moderation",
+    "streams.reports": "accounts streams.claims streams.models streams.moderation streams.segment_cache",
+    "streams.wall": "streams.audience streams.models",
+    "streams.broadcast_facts": "streams.documents streams.figures streams.models streams.reasons",
+    "streams.moderation_views": "accounts streams.models streams.moderation",
+    "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
+    "streams.report_views": "accounts streams.models streams.moderation streams.reports",
     "streams.webhooks": "streams.broadcasts streams.models streams.ingest streams.rtmp",
-    "streams.views": "accounts streams.models",
-    "streams.dashboard": "accounts streams.models streams.documents streams.forms streams.reasons",
+    "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
+    "streams.health": "streams.advice streams.audience streams.models streams.segment_cache",
+    "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",
+    "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.models",
+    "streams.stream_page": "accounts streams.broadcasts streams.dashboard streams.figures streams.health"
+    " streams.models streams.schedule streams.stream_keys",
+    "streams.past": "accounts streams.dashboard streams.documents streams.figures streams.models streams.reasons",
     "streams.api": "accounts streams.models",
-    "streams.admin": "accounts streams.broadcasts streams.models streams.documents",
-    "streams.urls": "streams.api streams.dashboard streams.views streams.webhooks",
+    "streams.admin": "accounts streams.broadcast_facts streams.models streams.documents streams.report_admin",
+    "streams.urls": "streams.api streams.embed streams.following streams.past streams.report_views streams.stream_keys"
+    " streams.stream_page streams.views streams.webhooks",
     "streams.management": "accounts streams",
-    "interactions": "",
-    "livestream": "accounts streams",
+    "interactions.apps": "",
+    "interactions.text": "",
+    "interactions.wire": "",
+    "interactions.rules": "interactions.protocol interactions.text",
+    "interactions.models": "accounts interactions.rules interactions.text",
+    "interactions.documents": "",
+    "interactions.standing": "interactions.wire accounts interactions.models interactions.protocol interactions.rules",
+    "interactions.enforcement": "interactions.identity interactions.wire"
+    " accounts interactions.models interactions.protocol interactions.room_log"
+    " interactions.standing",
+    "interactions.messages": "interactions.wire"
+    " accounts interactions.enforcement interactions.models interactions.protocol"
+    " interactions.room_log interactions.standing",
+    "interactions.restrictions": "accounts interactions.enforcement interactions.models"
+    " interactions.protocol interactions.standing",
+    "interactions.room_settings": "accounts interactions.enforcement interactions.models"
+    " interactions.rules interactions.standing",
+    "interactions.held": "interactions.wire"
+    " accounts interactions.enforcement interactions.models interactions.protocol"
+    " interactions.speech interactions.standing",
+    "interactions.reports": "interactions.wire"
+    " accounts interactions.enforcement interactions.messages interactions.models"
+    " interactions.protocol interactions.restrictions interactions.room_log interactions.standing",
+    "interactions.moderation": "accounts interactions.enforcement interactions.held interactions.messages interactions.protocol"
+    " interactions.reports interactions.restrictions interactions.room_settings interactions.rules interactions.standing",
+    "interactions.words": "interactions.protocol",
+    "interactions.forms": "accounts interactions.models interactions.rules",
+    "interactions.dashboard": "accounts interactions.forms interactions.models interactions.protocol"
+    " interactions.restrictions interactions.room_settings interactions.standing interactions.words streams.dashboard",
+    "interactions.api": "accounts interactions.enforcement interactions.protocol interactions.room_log"
+    " interactions.room_settings",
+    "interactions.urls": "interactions.api interactions.dashboard",
+    "interactions.admin_filters": "accounts",
+    "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
+    " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
+    " interactions.standing interactions.words streams.moderation streams.report_admin",
+    "interactions.events": "accounts interactions.wire interactions.enforcement streams.broadcasts streams.models"
+    " streams.moderation",
+    "interactions.archive": "interactions.wire accounts interactions.models interactions.room_log",
+    "interactions.heat": "interactions.documents streams.models",
+    "interactions.personal": "accounts interactions.documents interactions.enforcement interactions.models"
+    " interactions.room_log interactions.standing streams.models streams.personal",
+    "interactions.purge": "interactions.models",
+    "interactions.presence": "streams.documents streams.models",
+    "interactions.jobs": "interactions.wire"
+    " interactions.archive interactions.enforcement interactions.events interactions.heat"
+    " interactions.presence interactions.purge interactions.room_log streams.jobs",
+    "interactions.protocol": "",
+    "interactions.room_scripts": "",
+    "interactions.room_log": "streams.cache_client interactions.protocol interactions.room_scripts",
+    "interactions.transport": "",
+    "interactions.room": "interactions.protocol interactions.room_log interactions.transport",
+    "interactions.hub": "interactions.room interactions.room_log",
+    "interactions.limits": "interactions.protocol streams.addresses",
+    "interactions.sdp": "",
+    "interactions.fastlane": "",
+    "interactions.peer": "interactions.fastlane interactions.sdp interactions.transport",
+    "interactions.signalling": "interactions.limits interactions.peer interactions.protocol interactions.sdp",
+    "interactions.speech": "interactions.wire"
+    " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
+    "interactions.identity": "",
+    "interactions.consumers": "streams.cache_client interactions.hub interactions.identity interactions.limits"
+    " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
+    " interactions.signalling interactions.speech interactions.transport",
+    "interactions.routing": "interactions.consumers",
+    "livestream": "accounts interactions streams",
     "deploy": "",
 }
-PURE = ("streams.hls", "streams.ladder", "streams.ingest", "streams.reasons", "streams.cache_scripts", "streams.ffmpeg")
+PURE = (
+    "streams.addresses",
+    "streams.advice",
+    "streams.beacon",
+    "streams.hls",
+    "streams.ladder",
+    "streams.ingest",
+    "streams.reasons",
+    "streams.cache_scripts",
+    "streams.ffmpeg",
+    "interactions.protocol",
+    "interactions.text",
+    "interactions.wire",
+    "interactions.rules",
+    "interactions.room_scripts",
+    "interactions.sdp",
+    "interactions.transport",
+    "interactions.limits",
+)
 COMPILER = "ffmpeg"  # the package: it makes argument lists, no more
 
 

@@ -71,6 +71,18 @@ def test_it_comes_to_its_target_and_stays_there(simulate: Simulate, server: Serv
     assert trace[-1]["stalls"] == trace[0]["stalls"] and trace[-1]["seeks"] <= 1
 
 
+@pytest.mark.parametrize("parts_behind", [3, 4, 6, 9])
+def test_two_seconds_after_the_start_it_is_at_its_target(simulate: Simulate, parts_behind: float) -> None:
+    moment = since(simulate(seconds=10, behind=parts_behind * DEFAULT.part_s), 2)[0]
+    assert abs(moment["latency"] - moment["target"]) < 0.1
+
+
+@presets
+def test_it_waits_with_its_seek_until_what_it_seeks_is_there(simulate: Simulate, server: Server) -> None:
+    trace = simulate(server, seconds=5, behind=2 * server.hold_back_s, loaded=-1.9 * server.hold_back_s, loading=4)
+    assert trace[-1]["stalls"] == 0 and trace[-1]["seeks"] == 1
+
+
 @pytest.mark.parametrize("server", [DEFAULT, STEADY], ids=["default", "steady"])
 def test_the_target_shrinks_while_nothing_stalls(simulate: Simulate, server: Server) -> None:
     targets = every(simulate(server, seconds=40), "target")
@@ -78,10 +90,15 @@ def test_the_target_shrinks_while_nothing_stalls(simulate: Simulate, server: Ser
     assert targets[-1] < targets[0] - server.part_s / 4
 
 
-def test_the_target_does_not_shrink_until_the_buffer_runs_dry(simulate: Simulate) -> None:
+def test_the_target_comes_no_closer_than_leaves_most_of_a_part_in_store(simulate: Simulate) -> None:
+    trace = since(simulate(STEADY, seconds=400), 250)
+    assert min(every(trace, "buffered")) > 0.7 * STEADY.part_s
+    assert min(every(trace, "target")) == max(every(trace, "target")) > 1.6 * STEADY.part_s  # it could go lower
+
+
+def test_with_short_parts_it_keeps_what_a_late_part_takes(simulate: Simulate) -> None:
     trace = simulate(ULTRA, seconds=300)
-    assert trace[-1]["stalls"] == 0
-    assert min(every(trace, "target")) > 1.8 * ULTRA.part_s
+    assert trace[-1]["stalls"] == 0 and min(every(since(trace, 10), "buffered")) > STARVED_S
 
 
 @presets

@@ -10,11 +10,13 @@ import json
 import sys
 from collections.abc import Callable
 
+from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Channel, User
 from streams.documents import StreamKey
+from tests.cast import TOTP_SECRET
 
 HOUR = dt.timedelta(hours=1)
 
@@ -29,6 +31,8 @@ def join(name: str, is_staff: bool, latency: str) -> str:
     """An account with a channel; answers with the cookie of its session."""
     user = User.objects.create_user(f"{name}@example.org", is_staff=is_staff, is_superuser=is_staff)
     Channel.objects.create(owner=user, name=name, latency=latency)
+    if is_staff:
+        TOTP.activate(user, TOTP_SECRET)
     client = Client()
     client.force_login(user)
     return client.cookies["sessionid"].value

@@ -31,6 +31,7 @@ class Listed:
     msn: int
     date: dt.datetime
     init: str
+    era: int = 0  # its discontinuity sequence number
     parts: list[Part] = field(default_factory=list)
     url: str | None = None  # once it is complete
     duration: float = 0
@@ -51,6 +52,14 @@ class Media:
     @cached_property
     def segments(self) -> list[Listed]:
         return list(segments(self.url, self.text))
+
+    @property
+    def sequence(self) -> int:
+        return media_sequence(self.text)
+
+    @property
+    def target_s(self) -> int:
+        return int(self.tag("EXT-X-TARGETDURATION").partition(":")[2])
 
     @property
     def hint(self) -> str | None:
@@ -107,6 +116,11 @@ class Stream:
     def media(self, name: str = "360p", **directives: int | str) -> Media:
         return fetch(self.client, self.renditions[name], **directives)
 
+    def uncached(self, name: str) -> Media:
+        """As the origin has it, behind the edge."""
+        url = httpx.URL(self.renditions[name]).path
+        return fetch(self.client, f"http://{self.streamer.site.env['ORIGIN_LISTEN']}{url}")
+
     def after(self, name: str, media: Media) -> Media:
         """The playlist with the part after `media`'s last."""
         msn, part = media.next_part
@@ -119,20 +133,39 @@ class Stream:
             media = self.after(name, media)
         return media
 
+    def conforming(self) -> dict[str, Media]:
+        """Its playlists, which break none of these whatever is published (RFC 8216bis 4.4.3.1, 4.4.4.9, 4.4.4.3)."""
+        found = {name: self.media(name) for name in self.renditions}
+        eras: dict[int, set[int]] = {}
+        for name, media in found.items():
+            durations = [float(text) for text in re.findall(r"#EXTINF:([\d.]+)", media.text)]
+            assert int(max(durations) + 0.5) <= media.target_s, f"{name}\n{media.text}"
+            for segment in media.segments:
+                eras.setdefault(segment.msn, set()).add(segment.era)
+                if media.parsed.is_independent_segments and segment.parts:
+                    assert segment.parts[0].independent, f"{name}\n{media.text}"
+        assert len({media.target_s for media in found.values()}) == 1
+        assert all(len(found) == 1 for found in eras.values()), eras
+        return found
+
     def bytes(self, url: str) -> bytes:
         return self.client.get(url).raise_for_status().content
 
 
 def segments(url: str, text: str) -> Iterator[Listed]:
     """Line by line, since m3u8 does not say which parts belong to the segment that is still open."""
-    msn, init, gap, current = media_sequence(text), "", False, None
+    msn, era, init, gap, current = media_sequence(text), 0, "", False, None
     for line in text.splitlines():
         if line.startswith("#EXT-X-SKIP:"):
             msn += int(line.partition("=")[2])
+        elif line.startswith("#EXT-X-DISCONTINUITY-SEQUENCE:"):
+            era = int(line.partition(":")[2])
+        elif line == "#EXT-X-DISCONTINUITY":
+            era += 1
         elif line.startswith("#EXT-X-MAP:"):
             init = urljoin(url, attribute(line, "URI"))
         elif line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
-            current = Listed(msn, dt.datetime.fromisoformat(line.partition(":")[2]), init)
+            current = Listed(msn, dt.datetime.fromisoformat(line.partition(":")[2]), init, era)
         elif line.startswith("#EXT-X-PART:") and "GAP=YES" not in line and current:
             current.parts.append(part(url, line))
         elif line.startswith("#EXTINF:") and current:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.instance import Instance
+from deploy.local.program import system_tool
 from tests.live import Site
 
 
@@ -28,6 +32,24 @@ def read(file: Path) -> str:
         return file.read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def asked_of_the_origin(site: Site) -> int:
+    """How many requests the edge has passed on."""
+    work = Instance(site.folder.resolve(), public=False).data / "varnish" / "work"
+    command = [system_tool("varnishstat"), "-n", str(work), "-j", "-f", "MAIN.backend_req"]
+    statistics = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return int(statistics["counters"]["MAIN.backend_req"]["value"])
+
+
+def workers(site: Site, pool: str) -> list[int]:
+    """The pids of a pool of servers, without their master."""
+    found = {pid for pid, command in commands(site).items() if f"--name {pool}" in command}
+    return [pid for pid in found if parent(pid) in found]
+
+
+def parent(pid: int) -> int:
+    return int(read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[1])
 
 
 @contextmanager

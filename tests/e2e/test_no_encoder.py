@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import httpx
+import pytest
 
 from tests.e2e.playlists import Stream
 from tests.e2e.processes import commands, paused
@@ -19,6 +20,7 @@ def encoding(alice: Streamer) -> list[str]:
     return [command for command in commands(alice.site).values() if command.startswith("ffmpeg")]
 
 
+@pytest.mark.long
 def test_a_request_that_was_held_for_three_target_durations_is_503(alice: Streamer) -> None:
     """RFC 8216bis 6.2.5.2; then the encoders go on where they were."""
     with httpx.Client(timeout=20) as client, alice.on_air():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from deploy.local.instance import Instance
-from deploy.local.program import system_tool
 from tests.e2e.playlists import Stream
+from tests.e2e.processes import asked_of_the_origin
 from tests.e2e.streamer import Cast
 from tests.e2e.waiting import until
-from tests.live import Site
 
 FRAME_S = 1 / 30
 AUDIO_LATE_S = 0.35  # sound is cut at the first frame after a boundary is known, at most one part late
@@ -71,14 +67,6 @@ def test_many_who_wait_for_one_part_are_one_request_at_the_origin(stream: Stream
     assert all((msn, part + 1) in answer for answer in answers)
     assert len({answer.text for answer in answers}) == 1
     assert asked_of_the_origin(stream.streamer.site) == before + 1
-
-
-def asked_of_the_origin(site: Site) -> int:
-    """How many requests the edge has passed on."""
-    work = Instance(site.folder.resolve(), public=False).data / "varnish" / "work"
-    command = [system_tool("varnishstat"), "-n", str(work), "-j", "-f", "MAIN.backend_req"]
-    statistics = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return int(statistics["counters"]["MAIN.backend_req"]["value"])
 
 
 # --- headers --------------------------------------------------------------------------------------------------------------

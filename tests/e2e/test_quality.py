@@ -45,12 +45,12 @@ def bob(watcher: Watcher, alice: Streamer) -> Iterator[Watcher]:
 
 def undisturbed(bob: Watcher, episode: Callable[[], None]) -> None:
     for _ in range(TRIES):
-        bob.notice()
+        bob.forget()
         episode()
-        if not bob.noticed["stalls"]:
+        if not bob.seen["stalls"]:
             break
-    assert bob.noticed["stalls"] == 0
-    assert bob.noticed["still"] < STILL_S and bob.noticed["leap"] < LEAP_S
+    assert bob.seen["stalls"] == 0
+    assert bob.seen["still"] < STILL_S and bob.seen["leap"] < LEAP_S
 
 
 def plays(bob: Watcher, level: str) -> None:
@@ -76,7 +76,9 @@ def test_the_quality_follows_the_network_without_a_stall(bob: Watcher) -> None:
 def test_every_quality_can_be_forced(bob: Watcher) -> None:
     levels = bob.seen["levels"]
     assert levels[0] == "360p" and len(levels) == 3
-    expect(menu(bob).locator("option")).to_have_text(["Auto (480p)", "480p source", "480p", "360p", "Audio only"])
+    expect(menu(bob).locator("option")).to_have_text(
+        [re.compile(r"Auto \(480p( source)?\)"), "480p source", "480p", "360p", "Audio only"]
+    )
 
     def episode() -> None:
         for name in levels:
@@ -91,6 +93,17 @@ def force(bob: Watcher, name: str) -> None:
     plays(bob, name)
     until(lambda: bob.seen["height"] == (360 if name == "360p" else 480), CHANGE_S, lambda: bob.seen)
     bob.watch()
+
+
+@pytest.mark.long
+def test_a_chosen_quality_that_could_not_be_loaded_comes_back(bob: Watcher) -> None:
+    bob.choose("360p")
+    plays(bob, "360p")
+    bob.page.route("**/360p/*.mp4", lambda route: route.abort())
+    until(lambda: bob.seen["level"] != "360p", CHANGE_S, lambda: bob.seen)
+    bob.page.unroute_all()
+    plays(bob, "360p")
+    bob.watch(2)
 
 
 def test_sound_alone_fetches_no_picture(bob: Watcher) -> None:
@@ -120,7 +133,8 @@ def test_the_choice_outlives_the_stream(watcher: Watcher, alice: Streamer) -> No
     with alice.on_air(**SMALL):
         watcher.forget()
         watcher.watch(3)
-        assert watcher.seen["level"] == "360p"
+        seen = watcher.seen
+        assert seen["level"] == "360p" and "fragGap" not in [fault[1] for fault in seen["faults"]], seen
     assert not watcher.errors
 
 
@@ -150,13 +164,15 @@ def test_statistics_open_and_close(bob: Watcher) -> None:
     expect(figures).to_be_visible()
 
 
-def test_a_pause_of_the_network_is_caught_up(bob: Watcher) -> None:
-    bob.notice()
+def test_a_short_pause_of_the_network_is_caught_up_without_a_seek(bob: Watcher) -> None:
+    bob.forget()
     outage(bob, seconds=3)
     until(lambda: bob.seen["behind"] < 1, RETURN_S, lambda: bob.seen)
-    assert bob.noticed["seeks"] == 0
+    assert bob.seen["seeks"] == 0
 
-    bob.notice()
+
+@pytest.mark.long
+def test_a_long_pause_of_the_network_is_caught_up(bob: Watcher) -> None:
     outage(bob, seconds=15)
     until(lambda: bob.seen["behind"] < 1, RETURN_S, lambda: bob.seen)
     bob.watch(2)

@@ -99,5 +99,13 @@ def test_a_key_is_not_in_postgresql(alice: Streamer) -> None:
 def test_a_key_is_on_no_page_after_it_was_shown(alice: Streamer) -> None:
     with httpx.Client(base_url=alice.site.url, cookies={"sessionid": alice.cookie}) as client:
         live = alice.state()["playlist"]
-        for path in ("/dashboard/", "/dashboard/live/", f"/@{alice.name}/", f"/api/v1/channels/{alice.name}/", live):
+        for path in (
+            "/dashboard/",
+            "/dashboard/keys/",
+            "/dashboard/broadcasts/",
+            "/dashboard/live/",
+            f"/@{alice.name}/",
+            f"/api/v1/channels/{alice.name}/",
+            live,
+        ):
             assert_absent(alice.key, client.get(path).raise_for_status().text, path)

@@ -31,8 +31,8 @@ def test_from_the_sign_up_to_the_air_in_three_screens(page: Page, site: Site, tm
     command = page.get_by_label("ffmpeg", exact=True).input_value()
     with Publisher(shlex.split(command), folder=tmp_path) as publisher:
         expect(page.get_by_role("heading", name="You are live")).to_be_visible(timeout=NOTICED_MS)
-        page.reload()
-        expect(page.get_by_text("In use")).to_be_visible()
+        page.goto(f"{site.url}/dashboard/keys/")
+        expect(page.get_by_text("Publishing now")).to_be_visible()
         page.goto(site.url)
         expect(page.get_by_role("link", name=alice.name)).to_be_visible()
         assert publisher.runs
@@ -48,10 +48,10 @@ def test_an_administrator_ends_a_broadcast_and_its_key_is_refused_for_a_while(
         watcher.open(alice)
         watcher.watch()
         page = visit(carol)
-        page.goto(f"{carol.site.url}/admin/streams/broadcast/")
-        page.locator(f"input[name=_selected_action][value='{alice.state()['id']}']").check()
-        page.get_by_label("Action:").select_option(label="End this broadcast")
-        page.get_by_role("button", name="Go").click()
+        page.goto(f"{carol.site.url}/admin/streams/broadcast/{alice.state()['id']}/change/")
+        page.get_by_role("link", name="End", exact=True).click()
+        page.get_by_label("Reason").fill("It breaks the rules")
+        page.get_by_role("button", name="End the broadcast").click()
         expect(page.get_by_text(f"Ended the broadcast of {alice.name}.")).to_be_visible()
         publisher.end(DROPPED_S)
     assert alice.live is None

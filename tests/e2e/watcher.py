@@ -11,44 +11,54 @@ from tests.e2e.streamer import Streamer
 from tests.e2e.waiting import until
 
 PICTURE_S = 20
+ENDED_S = 10
 
+# What a viewer would notice: that the player waits, that the picture stands still (s), and that its time leaps (s).
 COUNT = """
 () => {
   const player = document.querySelector("live-player");
   const { video } = player;
+  let before = null;
   window.forget = () => {
-    window.seen = { frames: 0, firstAt: null, lastAt: null, longestS: 0, stalls: 0, starts: 0, faults: [] };
+    before = null;
+    window.counted = { frames: 0, firstAt: null, stalls: 0, seeks: 0, still: 0, leap: 0, starts: 0, faults: [] };
   };
   window.forget();
-  const count = () => {
-    const { seen } = window;
+  const count = (_, { mediaTime }) => {
+    const { counted } = window;
     const now = Date.now() / 1000;
-    seen.frames += 1;
-    seen.firstAt ??= now;
-    seen.longestS = Math.max(seen.longestS, now - (seen.lastAt ?? now));
-    seen.lastAt = now;
+    counted.frames += 1;
+    counted.firstAt ??= now;
+    if (before) {
+      counted.still = Math.max(counted.still, now - before.now);
+      counted.leap = Math.max(counted.leap, mediaTime - before.mediaTime - 1.1 * (now - before.now));
+    }
+    before = { now, mediaTime };
     video.requestVideoFrameCallback(count);
   };
   video.requestVideoFrameCallback(count);
-  video.addEventListener("waiting", () => { if (window.seen.firstAt && !video.seeking) window.seen.stalls += 1; });
+  video.addEventListener("waiting", () => { if (before && !video.seeking) window.counted.stalls += 1; });
+  video.addEventListener("seeking", () => (window.counted.seeks += 1));
+  const fail = (...fault) => window.counted.faults.push([Date.now() / 1000, ...fault]);
+  video.addEventListener("error", () => fail("error", true, video.error.message));
   let heard = null;
-  const note = (_, { details, fatal, reason, error }) =>
-    window.seen.faults.push([Date.now() / 1000, details, fatal, reason ?? error?.message]);
+  const note = (_, { details, fatal, reason, error }) => fail(details, fatal, reason ?? error?.message);
   setInterval(() => {
     if (player.hls === heard) return;
     heard = player.hls;
     if (!heard) return;
-    window.seen.starts += 1;
+    window.counted.starts += 1;
     heard.on("hlsError", note);
   }, 50);
 }
 """
 SEEN = """
-() => {
+async () => {
+  const { latency } = await import("live/playhead");
   const { video, hls, details, distance } = document.querySelector("live-player");
   const levels = hls?.levels ?? [];
   return {
-    ...window.seen,
+    ...window.counted,
     position: video.currentTime,
     height: video.videoHeight,
     sound: video.webkitAudioDecodedByteCount,
@@ -56,32 +66,8 @@ SEEN = """
     bitrates: levels.map((level) => level.bitrate),
     level: levels[hls?.currentLevel]?.name,
     target: distance?.target,
-    behind: distance && details ? details.edge + details.age - video.currentTime - distance.target : null,
+    behind: distance && details ? latency(video, details) - distance.target : null,
   };
-}
-"""
-
-# What a viewer would notice: that the player waits, that the picture stands still, and that its time leaps.
-NOTICE = """
-() => {
-  const video = document.querySelector("live-player video");
-  const noticed = (window.noticed = { stalls: 0, seeks: 0, still: 0, leap: 0 });
-  window.noticing?.abort();
-  const { signal } = (window.noticing = new AbortController());
-  video.addEventListener("waiting", () => (noticed.stalls += video.seeking ? 0 : 1), { signal });
-  video.addEventListener("seeking", () => (noticed.seeks += 1), { signal });
-  let before = null;
-  const compare = (now, { mediaTime }) => {
-    if (signal.aborted) return;
-    if (before) {
-      const passed = (now - before.now) / 1000;
-      noticed.still = Math.max(noticed.still, passed);
-      noticed.leap = Math.max(noticed.leap, mediaTime - before.mediaTime - 1.1 * passed);
-    }
-    before = { now, mediaTime };
-    video.requestVideoFrameCallback(compare);
-  };
-  video.requestVideoFrameCallback(compare);
 }
 """
 
@@ -119,6 +105,9 @@ class Watcher:
         """Counts from 0 again; that this works says that the page was not loaded anew."""
         self.page.evaluate("window.forget()")
 
+    def sees_the_end(self) -> None:
+        expect(self.words).to_contain_text("has ended", timeout=ENDED_S * 1000)
+
     def watch(self, seconds: float = 1) -> None:
         """The picture moves, and its time goes on, for that long."""
         until(lambda: self.seen["frames"] > 0, PICTURE_S, lambda: (self.seen, self.words.text_content()))
@@ -140,15 +129,6 @@ class Watcher:
         """The sound goes on for that long."""
         before = self.seen["position"]
         until(lambda: self.seen["position"] >= before + seconds, PICTURE_S, lambda: (before, self.seen))
-
-    def notice(self) -> None:
-        """From now on."""
-        self.page.evaluate(NOTICE)
-
-    @property
-    def noticed(self) -> dict[str, Any]:
-        """Stalls, seeks, and for how many seconds the picture stood still, and by how many its time leapt, at most."""
-        return self.page.evaluate("window.noticed")
 
     # its network
 
