@@ -16,7 +16,7 @@ from deploy.local.program import bound
 SITE = CHECKOUT / "var/bench"
 RESULTS = CHECKOUT / "docs/performance"
 QUICK_RESULTS = SITE / "performance"
-LONGEST_S = 480
+LONGEST_S = 600
 STOPPING_S = 30
 
 
@@ -49,9 +49,16 @@ def take(figure: str, results: Path, quick: bool) -> bool:
             return process.wait(LONGEST_S) == 0
         except subprocess.TimeoutExpired:
             print(f"{figure} took longer than {LONGEST_S} s.", file=sys.stderr)
-            process.terminate()
-            process.wait(STOPPING_S)
+            stop(process)
             return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOPPING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 
 from deploy.local.instance import CHECKOUT
 from tests.e2e.publisher import Publisher
-from tests.e2e.streamer import Streamer
+from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.waiting import until
+from tests.live import Site
 
 FOLDER = CHECKOUT / "var/bench/clips"
 LENGTH_S = 32  # whole groups of pictures and whole audio frames, so that its end fits its beginning
@@ -45,11 +46,22 @@ def publish(url: str, size: str) -> Publisher:
 @contextmanager
 def on_air(streamer: Streamer, size: str) -> Iterator[Publisher]:
     """While this lasts, the film is live."""
-    with publish(f"{streamer.site.rtmp_url}/{streamer.key}", size) as publisher:
+    with publish(streamer.rtmp_url(), size) as publisher:
         until(lambda: streamer.is_live or not publisher.runs, LIVE_S, streamer.dashboard)
         assert publisher.runs, f"{streamer.dashboard()} {publisher.said()}"
         yield publisher
     streamer.wait_until_over()
+
+
+@contextmanager
+def running(site: Site, size: str, settled_s: float) -> Iterator[Streamer]:
+    """Alice, who is known to the site and has been live for so long."""
+    with Cast(site) as cast:
+        alice = cast.join("alice")
+        introduce(size, alice)
+        with on_air(alice, size):
+            time.sleep(settled_s)
+            yield alice
 
 
 def introduce(size: str, *streamers: Streamer) -> None:

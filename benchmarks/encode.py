@@ -17,8 +17,7 @@ from typing import Any
 from benchmarks import clip
 from benchmarks.numbers import percentile
 from benchmarks.processes import Programs, argv, cost
-from streams.ffmpeg import LONG_ANALYSIS_US
-from tests.e2e.streamer import Cast
+from streams.ffmpeg import LATE
 from tests.live import Site
 
 SIZE = "1280x720"
@@ -36,16 +35,12 @@ def settings(folder: Path) -> dict[str, str]:
 
 
 def measure(site: Site, quick: bool) -> dict[str, Any]:
-    with Cast(site) as cast:
-        alice = cast.join("alice")
-        clip.introduce(SIZE, alice)
-        with clip.on_air(alice, SIZE):
-            time.sleep(SETTLE_S)
-            programs = Programs(site)
-            ours = [latecomer(argv(pid)) for pid in programs.encoders()]
-            variants = {"bare": ours, "multi": [multi(ours)]}
-            names = [["bare", "multi"][number % 2] for number in range(QUICK_WINDOWS if quick else WINDOWS)]
-            windows = [window(programs, name, variants[name], QUICK_WINDOW_S if quick else WINDOW_S) for name in names]
+    with clip.running(site, SIZE, SETTLE_S):
+        programs = Programs(site)
+        ours = [latecomer(argv(pid)) for pid in programs.encoders()]
+        variants = {"bare": ours, "multi": [multi(ours)]}
+        names = [["bare", "multi"][number % 2] for number in range(QUICK_WINDOWS if quick else WINDOWS)]
+        windows = [window(programs, name, variants[name], QUICK_WINDOW_S if quick else WINDOW_S) for name in names]
     ratios = {name: [each["ratio"] for each in windows if each["against"] == name] for name in variants}
     return {
         "publisher": f"{SIZE}, {clip.KBIT_S[SIZE]} kbit/s",
@@ -60,7 +55,7 @@ def measure(site: Site, quick: bool) -> dict[str, Any]:
 def latecomer(command: Argv) -> Argv:
     """The same command, but one that may join in the middle of a group of pictures."""
     at = command.index("-analyzeduration") + 1
-    return [*command[:at], str(LONG_ANALYSIS_US), *command[at + 1 :]]
+    return [*command[:at], str(LATE["analyzeduration"]), *command[at + 1 :]]
 
 
 def window(programs: Programs, name: str, commands: list[Argv], seconds: float) -> dict[str, Any]:
@@ -115,7 +110,7 @@ def multi(commands: list[Argv]) -> Argv:
     for number, command in enumerate(commands, start=1):
         for argument in outputs(command):
             label = re.sub(r"\[s(\d+)\]", rf"[o{number}s\1]", argument)  # filter graphs' labels, used once each
-            together.append(label.replace("pipe:1", f"pipe:{number}"))
+            together.append(label.replace("pipe:", f"pipe:{number}"))
     return together
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from benchmarks import encode, glass, growth, part, start, viewers
+from benchmarks import chat, directory, encode, glass, growth, part, start, viewers
 from tests.live import Site
 
 
@@ -15,4 +15,7 @@ class Figure(Protocol):
     def measure(self, site: Site, quick: bool) -> dict[str, Any]: ...
 
 
-FIGURES = {module.__name__.rpartition(".")[2]: cast(Figure, module) for module in (glass, start, viewers, encode, growth, part)}
+FIGURES = {
+    module.__name__.rpartition(".")[2]: cast(Figure, module)
+    for module in (glass, start, viewers, encode, growth, part, chat, directory)
+}

@@ -18,6 +18,7 @@ from tests.live import Site
 
 SIZE = "1280x720"
 WIDTH = 1280
+HEIGHTS = {"source": 720, "360p": 360}
 LADDER = "source and 360p"
 RUNS = [("low", "360p"), ("low", "source"), ("ultra", "360p"), ("steady", "360p")]
 SETTLE_S = 5
@@ -48,17 +49,17 @@ def run(browser: Browser, streamer: Streamer, rendition: str, window_s: int) -> 
     page.open_page(tab, streamer)
     page.choose(tab, rendition)
     with source.publishing(streamer, START_S + SETTLE_S + window_s, SIZE) as publisher:
-        tab.wait_for_function("window.seen.first")
+        tab.wait_for_function("() => window.seen.first")
         with floor.reading(streamer.site, WIDTH) as ages:
             tab.wait_for_timeout((SETTLE_S + window_s) * 1000)
             seen = page.seen(tab)
         tab.close()
         made, late = publisher.end()
     streamer.wait_until_over()
-    return figures(seen, ages, window_s) | {"publisher": {"frames": made, "late": late}}
+    return figures(seen, ages, window_s, HEIGHTS[rendition]) | {"publisher": {"frames": made, "late": late}}
 
 
-def figures(seen: Seen, ages: Sequence[tuple[float, float]], window_s: float) -> dict[str, Any]:
+def figures(seen: Seen, ages: Sequence[tuple[float, float]], window_s: float, height: int) -> dict[str, Any]:
     assert seen.first is not None
     begin = seen.first + SETTLE_S * 1000
     end = begin + window_s * 1000
@@ -66,7 +67,7 @@ def figures(seen: Seen, ages: Sequence[tuple[float, float]], window_s: float) ->
     glass = spread([frame.age for frame in shown])
     beneath = spread([age for at, age in ages if begin <= at < end])
     return {
-        "heights": sorted({frame.height for frame in shown}),
+        "as_chosen_share": round(sum(frame.height == height for frame in shown) / len(shown), 3),
         "glass_ms": glass,
         "floor_ms": beneath,
         "above_floor_ms": glass["p50"] - beneath["p50"],

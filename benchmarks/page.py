@@ -42,11 +42,11 @@ WATCH = """
 }
 """
 
-# As the player measures it: how much further from the live edge than it aims at.
+# How much further from the live edge than the player aims at.
 OFF = """
-({ video, details, distance }) => {
-  const reach = details.edge + Math.min(details.age, details.partTarget) - video.currentTime;
-  return 1000 * (reach - distance.target);
+async ({ video, details, distance }) => {
+  const { reach } = await import("live/playhead");
+  return 1000 * (reach(video, details) - distance.target);
 }
 """
 CHOOSE = "(rendition) => (document.querySelector('quality-menu').choice = rendition)"
@@ -79,7 +79,7 @@ def open_page(page: Page, streamer: Streamer) -> None:
     watch = f"({WATCH})({[stamp.CELLS, stamp.CELL_OF_WIDTH]})"
     page.add_init_script(f"document.addEventListener('DOMContentLoaded', () => {watch})")
     page.goto(streamer.page)
-    page.wait_for_function("document.querySelector('live-player')?.dataset.state")
+    page.wait_for_function("() => document.querySelector('live-player')?.dataset.state")
 
 
 def choose(page: Page, rendition: str) -> None:

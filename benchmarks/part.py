@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx
 
-from benchmarks import clip, generator
+from benchmarks import clip, generator, tee
 from benchmarks.generator import Plan
 from benchmarks.numbers import curve, spread
 from deploy.local.instance import CHECKOUT
 from streams.hls import fmp4
 from tests.e2e.playlists import fetch
-from tests.e2e.streamer import Cast, Streamer
+from tests.e2e.streamer import Streamer
 from tests.live import Site
 
 SIZE = "1280x720"
@@ -41,12 +41,8 @@ def settings(folder: Path) -> dict[str, str]:
 
 
 def measure(site: Site, quick: bool) -> dict[str, Any]:
-    with Cast(site) as cast:
-        alice = cast.join("alice")
-        clip.introduce(SIZE, alice)
-        with clip.on_air(alice, SIZE):
-            time.sleep(SETTLE_S)
-            delays = follow(alice, QUICK_WINDOW_S if quick else WINDOW_S)
+    with clip.running(site, SIZE, SETTLE_S) as alice:
+        delays = follow(alice, QUICK_WINDOW_S if quick else WINDOW_S)
     return {
         "publisher": f"{SIZE}, {clip.KBIT_S[SIZE]} kbit/s",
         "renditions": {name: spread(found, digits=1) | {"curve": curve(found)} for name, found in delays.items()},
@@ -73,15 +69,11 @@ def follow(streamer: Streamer, seconds: float) -> dict[str, list[float]]:
 
 
 def last_frame(init: bytes, part: bytes) -> tuple[str, int]:
-    """The track, and the decoding time of the frame that completed the part."""
+    """The track, and the presentation time of the frame that completed the part."""
     track, *frames = fmp4.Reader().feed(init + part)
     assert isinstance(track, fmp4.Init)
     assert isinstance(frames[-1], fmp4.Frame)
-    return name_of(track), frames[-1].dts
-
-
-def name_of(track: fmp4.Init) -> str:
-    return f"{track.kind} {track.width}x{track.height} {track.timescale}"
+    return tee.name_of(track), frames[-1].pts
 
 
 def read_notes(folder: Path, since: float) -> Written:
@@ -89,7 +81,7 @@ def read_notes(folder: Path, since: float) -> Written:
     written = {}
     for file in folder.iterdir():
         for line in file.read_text().splitlines():
-            at, dts, track = line.split(" ", 2)
+            at, pts, track = line.split(" ", 2)
             if float(at) >= since:
-                written[track, int(dts)] = float(at)
+                written[track, int(pts)] = float(at)
     return written

@@ -102,4 +102,24 @@ def part(found: Found, file: Path) -> None:
         axes.legend()
 
 
-PLOTS = {"glass": glass, "start": start, "viewers": viewers, "encode": encode, "growth": growth, "part": part}
+def chat(found: Found, file: Path) -> None:
+    with drawn(file, panels=2) as [waits, cores]:
+        rows = [f"{each['websockets']:,} + {each['peers']:,}" for each in found["levels"]]
+        for row, each in zip(rows, found["levels"], strict=True):
+            distribution(waits, each["wait_ms"]["curve"], row)
+        waits.set(xlabel="from a message's way out to each who reads it, ms", xlim=(0, None))
+        waits.legend(title="WebSocket + WebRTC")
+        cores.barh(range(len(rows)), [each["cores"]["chat"] for each in found["levels"]])
+        cores.set(xlabel="cores, chat pool", yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
+
+
+def directory(found: Found, file: Path) -> None:
+    with drawn(file) as [axes]:
+        for name, each in found["pages"].items():
+            distribution(axes, each["curve"], name)
+        axes.set(xlabel="from the request to the whole page, ms", xlim=(0, None))
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+PLOTS = {"glass": glass, "start": start, "viewers": viewers, "encode": encode, "growth": growth, "part": part, "chat": chat}
+PLOTS["directory"] = directory

@@ -21,6 +21,8 @@ TITLES = {
     "encode": "Encoding",
     "growth": "Growth",
     "part": "A part's way to the edge",
+    "chat": "Chat",
+    "directory": "Directory",
 }
 QUIET = 0.15  # cores
 
@@ -44,8 +46,9 @@ def page(found: dict[str, Found]) -> str:
 
 def surroundings(figures: list[Found]) -> str:
     newest = max(figures, key=lambda figure: figure["at"])
-    versions = ", ".join(f"{name} {version}" for name, version in newest["versions"].items())
-    return f"{newest['at'][:10]}, {newest['machine']}; {versions}.\n"
+    versions = ", ".join(f"{name} {version}" for name, version in newest["versions"].items() if name != "commit")
+    machines = sorted({figure["machine"] for figure in figures})
+    return f"{newest['at'][:10]}, {' and '.join(machines)}; {versions}.\n"
 
 
 def table(head: Row, rows: Iterable[Row]) -> str:
@@ -66,24 +69,28 @@ def row(target: Target, figure: Found | None) -> Row:
 
 def section(name: str, figure: Found) -> str:
     about = "; ".join(f"{key}: {figure[key]}" for key in ("publisher", "stream", "ladder") if key in figure)
-    return f"## {TITLES[name]}\n\n![{TITLES[name]}]({name}.svg)\n\n{TABLES[name](figure)}\n{about}. {when(figure)}\n"
+    about += ". " if about else ""
+    return f"## {TITLES[name]}\n\n![{TITLES[name]}]({name}.svg)\n\n{TABLES[name](figure)}\n{about}{when(figure)}\n"
 
 
 def when(figure: Found) -> str:
     cores = figure["cores"]
     busy = " **The machine was busy with something else.**" if cores["foreign"] > QUIET else ""
     used = f"{cores['ours']} cores were ours, {cores['foreign']} others', {cores['stolen']} stolen by other machines"
-    return f"Measured {figure['at']} for {figure['seconds']} s; {used}.{busy}"
+    made = f"Measured {figure['at']} for {figure['seconds']} s at commit {figure['versions']['commit']}"
+    return f"{made}; {used}.{busy}"
 
 
 def glass(figure: Found) -> str:
-    head = ["preset", "rendition", "p50", "p95", "max", "publisher's floor p50", "stalls", "off-rate share", "late frames"]
+    head = ["preset", "rendition", "shown as chosen", "p50", "p95", "max"]
+    head += ["publisher's floor p50", "stalls", "off-rate share", "late frames"]
     return table(
         head,
         [
             [
                 run["preset"],
                 run["rendition"],
+                f"{run['as_chosen_share']:.0%}",
                 *(f"{number(run['glass_ms'][name])} ms" for name in ("p50", "p95", "max")),
                 f"{number(run['floor_ms']['p50'])} ms",
                 run["stalls"],
@@ -175,4 +182,40 @@ def part(figure: Found) -> str:
     )
 
 
-TABLES = {"glass": glass, "start": start, "viewers": viewers, "encode": encode, "growth": growth, "part": part}
+def chat(figure: Found) -> str:
+    head = ["listeners: WebSocket, WebRTC", "delivered", "lost, reordered", "wait p50/p95/p99/max ms"]
+    head += ["frames per s: WebSocket, WebRTC", "cores: chat, Redis", "generator, others", "chat's CPU per message"]
+    rows = table(
+        head,
+        [
+            [
+                f"{number(each['websockets'])}, {number(each['peers'])}",
+                number(each["delivered"]),
+                f"{each['lost']}, {each['reordered']}",
+                " / ".join(number(each["wait_ms"][name]) for name in ("p50", "p95", "p99", "max")),
+                f"{number(each['frames_per_s']['websocket'])}, {number(each['frames_per_s']['webrtc'])}",
+                ", ".join(f"{each['cores'][name]:.3f}" for name in ("chat", "redis")),
+                f"{each['cores']['generator']:.2f}, {max(0.0, each['cores']['foreign']):.2f}",
+                f"{each['chat_us_per_message']} µs",
+            ]
+            for each in figure["levels"]
+        ],
+    )
+    killed, taps = figure["kill"], figure["reactions"]
+    spread = ", ".join(f"{each['busy_us_per_frame']} µs on {each['processes']}" for each in figure["processes"])
+    return (
+        f"{rows}\nA frame in a room of {figure['processes'][0]['websockets']}, by the number of processes, beyond what they"
+        f" take idle: {spread}. A chat process is killed: {killed['thrown_out']} of {killed['pages']} pages lose their"
+        f" connection, all are back after {killed['all_back_s']} s, {killed['lost']} messages lost. {taps['taps_per_s']} taps"
+        f" a second of {taps['people']} people: {taps['frames_per_s_and_listener']} frames a second for each.\n"
+    )
+
+
+def directory(figure: Found) -> str:
+    head = [f"{number(figure['channels'])} channels, {figure['live']} live; ms", "p50", "p95", "max", "times"]
+    rows = [[name, *(number(each[key]) for key in ("p50", "p95", "max", "count"))] for name, each in figure["pages"].items()]
+    return table(head, rows)
+
+
+TABLES = {"glass": glass, "start": start, "viewers": viewers, "encode": encode, "growth": growth, "part": part, "chat": chat}
+TABLES["directory"] = directory

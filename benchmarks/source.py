@@ -88,8 +88,7 @@ class Source:
 @contextmanager
 def publishing(streamer: Streamer, seconds: float, size: str) -> Iterator[Source]:
     """It stands for another machine: as far as that is allowed, it comes before everything else on this one."""
-    url = f"{streamer.site.rtmp_url}/{streamer.key}"
-    command = ["nice", "-n", "-10", sys.executable, "-m", "benchmarks.source", url, str(seconds), size]
+    command = ["nice", "-n", "-10", sys.executable, "-m", "benchmarks.source", streamer.rtmp_url(), str(seconds), size]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout
         try:

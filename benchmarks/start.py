@@ -32,6 +32,7 @@ def measure(site: Site, quick: bool) -> dict[str, Any]:
         waits = [in_a_waiting_page(browser, alice) for _ in range(QUICK_WAITING if quick else WAITING)]
         opened = in_a_running_stream(browser, alice, QUICK_RUNNING if quick else RUNNING)
     return {
+        "publisher": "encodes as it sends; for the pages that are opened it sends a film that was encoded before",
         "ladder": glass.LADDER,
         "publish_to_first_frame_ms": spread(waits) | {"each": waits},
         "open_to_first_frame_ms": spread([first for first, _ in opened]) | {"each": [first for first, _ in opened]},
@@ -43,7 +44,7 @@ def in_a_waiting_page(browser: Browser, streamer: Streamer) -> int:
     tab = browser.new_page()
     page.open_page(tab, streamer)
     with source.publishing(streamer, 60, glass.SIZE) as publisher:
-        tab.wait_for_function("window.seen.first")
+        tab.wait_for_function("() => window.seen.first")
         seen = page.seen(tab)
     tab.close()
     streamer.wait_until_over()
@@ -53,18 +54,17 @@ def in_a_waiting_page(browser: Browser, streamer: Streamer) -> int:
 
 def in_a_running_stream(browser: Browser, streamer: Streamer, times: int) -> list[tuple[int, int]]:
     """Each time in a browser that has not been there before: ms to the first frame, and two seconds later, how much further
-    behind the live edge than the player aims at."""
+    behind the live edge than the player aims at. The publisher stands for one on another machine: it costs next to nothing."""
     found = []
-    with source.publishing(streamer, times * 20, glass.SIZE):
+    with clip.on_air(streamer, glass.SIZE):
         time.sleep(RUNNING_S)
         for _ in range(times):
             with browser.new_context() as context:
                 tab = context.new_page()
                 page.open_page(tab, streamer)
-                tab.wait_for_function("window.seen.first")
+                tab.wait_for_function("() => window.seen.first")
                 tab.wait_for_timeout(LOOK_S * 1000)
                 seen = page.seen(tab)
                 assert seen.first
                 found.append((round(seen.first - seen.origin), round(page.off_target_ms(tab))))
-    streamer.wait_until_over()
     return found

@@ -19,7 +19,7 @@ VERSIONS = {
     "Varnish": (["varnishd", "-V"], r"varnish-(\S+)"),
     "Redis": (["redis-server", "--version"], r"v=(\S+)"),
     "Chromium": (["chromium", "--version"], r"Chromium (\S+)"),
-    "commit": (["git", "describe", "--always", "--dirty"], r"(\S+)"),
+    "commit": (["git", "log", "-1", "--format=%h"], r"(\S+)"),
 }
 
 
@@ -31,8 +31,15 @@ def machine() -> str:
 
 def versions() -> dict[str, str]:
     found = {name: said(command, words) for name, (command, words) in VERSIONS.items()}
+    found["commit"] += "-dirty" if changed() else ""
     packages = json.loads((CHECKOUT / "package-lock.json").read_text())["packages"]
     return found | {"Python": platform.python_version(), "hls.js": packages["node_modules/hls.js"]["version"]}
+
+
+def changed() -> bool:
+    """Whether anything is not committed, but what is being measured."""
+    command = ["git", "status", "--porcelain", "--", ".", ":!docs/performance"]
+    return bool(subprocess.run(command, capture_output=True, cwd=CHECKOUT).stdout)
 
 
 def said(command: list[str], words: str) -> str:

@@ -1,6 +1,6 @@
 """Stands in for ffmpeg, and notes when it wrote each frame: python -m benchmarks.tee FOLDER FFMPEG ARGUMENT…
 
-A line per frame in a file of its own below FOLDER: CLOCK_MONOTONIC, decoding time, ticks per second.
+A line per frame in a file of its own below FOLDER: CLOCK_MONOTONIC, presentation time, track.
 """
 
 from __future__ import annotations
@@ -28,9 +28,13 @@ def main(folder: str, *command: str) -> None:
             pass_on(chunk)
             for item in reader.feed(chunk):
                 if isinstance(item, fmp4.Init):
-                    track = f"{item.kind} {item.width}x{item.height} {item.timescale}"
+                    track = name_of(item)
                 else:
-                    notes.write(f"{now} {item.dts} {track}\n")
+                    notes.write(f"{now} {item.pts} {track}\n")
+
+
+def name_of(track: fmp4.Init) -> str:
+    return f"{track.kind} {track.width}x{track.height} {track.timescale}"
 
 
 def pass_on(chunk: bytes) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +15,12 @@ import redis
 
 from benchmarks import clip
 from benchmarks.generator import Plan
+from benchmarks.generators import running, sleep_until
 from benchmarks.numbers import Spread, curve, spread
 from benchmarks.processes import SERVING, Cost, Load, Programs, cost
-from deploy.local.instance import Instance
-from deploy.local.program import system_tool
 from streams.hls.timeline import Part, decode
-from tests.e2e.streamer import Cast, Streamer
+from tests.e2e.processes import asked_of_the_origin
+from tests.e2e.streamer import Streamer
 from tests.live import Site
 
 SIZE = "1280x720"
@@ -42,12 +39,8 @@ def settings(folder: Path) -> dict[str, str]:
 
 
 def measure(site: Site, quick: bool) -> dict[str, Any]:
-    with Cast(site) as cast:
-        alice = cast.join("alice")
-        clip.introduce(SIZE, alice)
-        with clip.on_air(alice, SIZE):
-            time.sleep(SETTLE_S)
-            levels = [level(alice, viewers, quick) for viewers in (QUICK_LEVELS if quick else LEVELS)]
+    with clip.running(site, SIZE, SETTLE_S) as alice:
+        levels = [level(alice, viewers, quick) for viewers in (QUICK_LEVELS if quick else LEVELS)]
     return {"stream": f"{SIZE}, {clip.KBIT_S[SIZE]} kbit/s and sound", "levels": levels}
 
 
@@ -59,7 +52,7 @@ def level(streamer: Streamer, viewers: int, quick: bool) -> dict[str, Any]:
     host = site.url.removeprefix("http://")
     playlists = [f"{folder}/{rendition}/playlist.m3u8" for rendition in RENDITIONS]
     plan = Plan(host, int(host.rpartition(":")[2]), playlists, viewers, PER_SECOND, begin, end)
-    with announcements(site, folder) as announced, generator(plan) as process:
+    with announcements(site, folder) as announced, running("generator", plan) as process:
         sleep_until(begin)
         before = counters(site, process.pid)
         sleep_until(end)
@@ -67,21 +60,6 @@ def level(streamer: Streamer, viewers: int, quick: bool) -> dict[str, Any]:
         seen: dict[str, Any] = json.loads(process.communicate()[0])
     used = {name: after[name] - before[name] for name in before}
     return {"viewers": viewers} | figures(plan, announced, seen, used)
-
-
-def sleep_until(moment: float) -> None:
-    time.sleep(max(0.0, moment - time.monotonic()))
-
-
-@contextmanager
-def generator(plan: Plan) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "benchmarks.generator"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        json.dump(asdict(plan), process.stdin)
-        process.stdin.close()
-        process.stdin = None
-        yield process
 
 
 @contextmanager
@@ -127,13 +105,6 @@ def counters(site: Site, generator_pid: int) -> dict[str, float]:
 
 def segments(site: Site) -> redis.Redis:
     return redis.Redis.from_url(site.env["SEGMENTS_REDIS_URL"])
-
-
-def asked_of_the_origin(site: Site) -> int:
-    work = Instance(site.folder.resolve(), public=False).data / "varnish" / "work"
-    command = [system_tool("varnishstat"), "-n", str(work), "-j", "-f", "MAIN.backend_req"]
-    statistics = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return int(statistics["counters"]["MAIN.backend_req"]["value"])
 
 
 def figures(plan: Plan, announced: Announced, seen: dict[str, Any], used: dict[str, float]) -> dict[str, Any]:
