@@ -26,8 +26,10 @@ POSTER_PX = 1280
 class ChannelNameField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            label="Channel name",
-            help_text="3 to 30 letters, digits or underscores; capitals become small letters. It is your page's address.",
+            label=gettext_lazy("Channel name"),
+            help_text=gettext_lazy(
+                "3 to 30 letters, digits or underscores; capitals become small letters. It is your page's address."
+            ),
             validators=[CHANNEL_NAME, refuse_reserved],
             widget=forms.TextInput(
                 attrs={"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false", "maxlength": 30}
@@ -41,7 +43,7 @@ class ChannelNameField(forms.CharField):
     def clean(self, value: Any) -> str:
         name: str = super().clean(value)
         if Channel.objects.filter(name=name).exists() or FormerName.find(name, timezone.now()):
-            raise ValidationError("This name is taken. Choose another one.", code="unique")
+            raise ValidationError(_("This name is taken. Choose another one."), code="unique")
         return name
 
 
@@ -137,9 +139,10 @@ class StreamForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 
 class StreamerForm(forms.Form):
-    email = forms.EmailField(label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    email = forms.EmailField(label=gettext_lazy("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     channel = ChannelNameField()
     password = forms.CharField(
+        label=gettext_lazy("Password"),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=password_validation.password_validators_help_text_html(),
         strip=False,
@@ -148,7 +151,7 @@ class StreamerForm(forms.Form):
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].lower()
         if User.objects.filter(email=email).exists():
-            raise ValidationError("An account with this address exists. Use another address.", code="unique")
+            raise ValidationError(_("An account with this address exists. Use another address."), code="unique")
         return email
 
     def clean(self) -> None:

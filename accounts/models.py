@@ -12,12 +12,13 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Upper
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.languages import LANGUAGES
 
 CHANNEL_NAME = RegexValidator(
-    r"\A[a-z0-9_]{3,30}\Z", "Use 3 to 30 lower-case letters, digits or underscores.", code="channel_name"
+    r"\A[a-z0-9_]{3,30}\Z", _("Use 3 to 30 lower-case letters, digits or underscores."), code="channel_name"
 )
 # Names that would read as a page of the site, or as its voice.
 RESERVED_NAMES = frozenset(
@@ -30,7 +31,7 @@ RESERVED_NAMES = frozenset(
 
 def refuse_reserved(name: str) -> None:
     if name in RESERVED_NAMES:
-        raise ValidationError("This name is kept for the site. Choose another one.", code="reserved")
+        raise ValidationError(gettext("This name is kept for the site. Choose another one."), code="reserved")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -52,8 +53,8 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractUser):
     username = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address", unique=True)
-    session_epoch = models.PositiveIntegerField(default=0, editable=False, help_text="Raised to end all sessions.")
+    email = models.EmailField(_("e-mail address"), unique=True)
+    session_epoch = models.PositiveIntegerField(default=0, editable=False, help_text=_("Raised to end all sessions."))
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -85,11 +86,12 @@ class User(AbstractUser):
 
 
 class Category(models.Model):
-    name = models.CharField(max_length=40, unique=True)
-    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=40, unique=True)
+    slug = models.SlugField(_("slug"), max_length=40, unique=True)
 
     class Meta:
-        verbose_name_plural = "categories"
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -100,32 +102,37 @@ class Channel(models.Model):
     class Latency(models.TextChoices):
         """How far behind the publisher viewers are: the less, the better their connections must be."""
 
-        LOW = "low", "Low: about 1.3 seconds"
-        ULTRA = "ultra", "Ultra low: about 1.2 seconds, for good connections"
-        STEADY = "steady", "Steady: about 2.5 seconds, for poor connections"
+        LOW = "low", _("Low: about 1.3 seconds")
+        ULTRA = "ultra", _("Ultra low: about 1.2 seconds, for good connections")
+        STEADY = "steady", _("Steady: about 2.5 seconds, for poor connections")
 
-    owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel")
+    owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel", verbose_name=_("owner"))
     name = models.CharField(
+        _("name"),
         max_length=30,
         unique=True,
         validators=[CHANNEL_NAME, refuse_reserved],
-        error_messages={"unique": "This name is taken. Choose another one."},
+        error_messages={"unique": _("This name is taken. Choose another one.")},
     )
-    title = models.CharField(max_length=140, blank=True)
-    latency = models.CharField(max_length=8, choices=Latency, default=Latency.LOW)
-    description = models.TextField(max_length=2000, blank=True)
-    category = models.ForeignKey(Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="channels")
-    language = models.CharField(max_length=8, blank=True, help_text="That is spoken: a code of BCP 47.")
-    tags = ArrayField(models.CharField(max_length=25), size=5, default=list, blank=True)
-    links = models.JSONField(default=list, blank=True, help_text="Of {label, url}, five at most.")
-    avatar = models.ImageField(upload_to="avatars", blank=True)
-    poster = models.ImageField(upload_to="posters", blank=True, help_text="Shown while nothing is live.")
-    suspended_until = models.DateTimeField(null=True, blank=True)
-    suspended_for = models.CharField("reason of the suspension", max_length=200, blank=True)
-    notified_at = models.DateTimeField(null=True, editable=False, help_text="When followers were last told of a broadcast.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    title = models.CharField(_("title"), max_length=140, blank=True)
+    latency = models.CharField(_("latency"), max_length=8, choices=Latency, default=Latency.LOW)
+    description = models.TextField(_("description"), max_length=2000, blank=True)
+    category = models.ForeignKey(
+        Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="channels", verbose_name=_("category")
+    )
+    language = models.CharField(_("language"), max_length=8, blank=True, help_text=_("That is spoken: a code of BCP 47."))
+    tags = ArrayField(models.CharField(max_length=25), size=5, default=list, blank=True, verbose_name=_("tags"))
+    links = models.JSONField(_("links"), default=list, blank=True, help_text=_("Of {label, url}, five at most."))
+    avatar = models.ImageField(_("avatar"), upload_to="avatars", blank=True)
+    poster = models.ImageField(_("poster"), upload_to="posters", blank=True, help_text=_("Shown while nothing is live."))
+    suspended_until = models.DateTimeField(_("suspended until"), null=True, blank=True)
+    suspended_for = models.CharField(_("reason of the suspension"), max_length=200, blank=True)
+    notified_at = models.DateTimeField(null=True, editable=False, help_text=_("When followers were last told of a broadcast."))
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("channel")
+        verbose_name_plural = _("channels")
         indexes = [
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="channel_name_search"),
             GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="channel_title_search"),
@@ -164,6 +171,10 @@ class FormerName(models.Model):
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="former_names")
     until = models.DateTimeField()
 
+    class Meta:
+        verbose_name = _("former name")
+        verbose_name_plural = _("former names")
+
     def __str__(self) -> str:
         return self.name
 
@@ -176,11 +187,13 @@ class FormerName(models.Model):
 class Follow(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="follows")
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="followers")
-    by_mail = models.BooleanField("tell by e-mail", default=False)
-    mailed_at = models.DateTimeField(null=True, editable=False, help_text="When the last mail was begun.")
+    by_mail = models.BooleanField(_("tell by e-mail"), default=False)
+    mailed_at = models.DateTimeField(null=True, editable=False, help_text=_("When the last mail was begun."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("follow")
+        verbose_name_plural = _("follows")
         constraints = [models.UniqueConstraint(fields=["user", "channel"], name="one_follow_per_user_and_channel")]
 
 
@@ -188,7 +201,11 @@ class Role(models.Model):
     """A group that `manage.py init` makes, and what it has ever given it: what an administrator took away stays away."""
 
     group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="+")
-    given = models.JSONField(default=list, help_text="Of APP.CODENAME.")
+    given = models.JSONField(default=list, help_text=_("Of APP.CODENAME."))
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
 
 
 # --- the log --------------------------------------------------------------------------------------------------------------
@@ -208,14 +225,34 @@ DETAILS = {
     "report": _("report {}"),
     "outcome": "{}",
 }
+OUTCOMES = {"acted": _("acted upon"), "dismissed": _("dismissed")}
+CHANGED = {
+    "slow_s": _("slow"),
+    "followers_only_s": _("followers only"),
+    "emote_only": _("emote only"),
+    "hold_links": _("hold links"),
+    "shield": _("shield"),
+    "delay_to_picture": _("delay to picture"),
+    "emoji": _("emoji"),
+    "domains": _("domains"),
+    "title": _("title"),
+    "category": _("category"),
+    "tags": _("tags"),
+    "description": _("description"),
+    "language": _("language"),
+    "latency": _("latency"),
+    "poster": _("poster"),
+    "remove_poster": _("remove poster"),
+    "remove_avatar": _("remove avatar"),
+}
 
 
 def _said(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(map(str, value)) or "none"
+        return " ".join(map(str, value)) or gettext("none")
     if isinstance(value, bool):
-        return "on" if value else "off"
-    return "off" if value is None else str(value)
+        return gettext("on") if value else gettext("off")
+    return gettext("off") if value is None else str(value)
 
 
 class ActionQuerySet(models.QuerySet["ModAction"]):
@@ -272,9 +309,9 @@ class ModAction(models.Model):
     by_name = models.CharField(_("moderator"), max_length=40)
     user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     user_name = models.CharField(_("user concerned"), max_length=40, blank=True)
-    detail = models.JSONField(default=dict, help_text="What else belongs to it: text, number, seconds, changes …")
+    detail = models.JSONField(default=dict, help_text=_("What else belongs to it: text, number, seconds, changes …"))
     reason = models.CharField(_("reason"), max_length=300, blank=True)
-    at = models.DateTimeField()
+    at = models.DateTimeField(_("at"))
 
     objects = ActionQuerySet.as_manager()
 
@@ -297,9 +334,12 @@ class ModAction(models.Model):
     @property
     def summary(self) -> str:
         """The details in a line."""
-        said = [str(words).format(self.detail[name]) for name, words in DETAILS.items() if name in self.detail]
+        detail = self.detail
+        if "outcome" in detail:
+            detail = detail | {"outcome": OUTCOMES.get(detail["outcome"], detail["outcome"])}
+        said = [str(words).format(detail[name]) for name, words in DETAILS.items() if name in detail]
         changes = self.detail.get("changes", {})
-        said += [f"{name.removesuffix('_s').replace('_', ' ')}: {_said(b)} → {_said(a)}" for name, (b, a) in changes.items()]
+        said += [f"{CHANGED.get(name, name)}: {_said(b)} → {_said(a)}" for name, (b, a) in changes.items()]
         return ", ".join(said)
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -63,24 +63,24 @@ def when(one: ModAction | Message | Report) -> SafeString:
     return format_html('<span class="moment">{}</span>', f"{one.at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}")
 
 
-@admin.display(description="room", ordering="channel__name")
+@admin.display(description=_("room"), ordering="channel__name")
 def room(one: Restriction | BlockedTerm) -> str:
-    return one.channel.name if one.channel else "the whole site"
+    return one.channel.name if one.channel else gettext("the whole site")
 
 
 def person(user: User | None) -> str:
-    return name_of(user) if user else "an account that is gone"
+    return name_of(user) if user else gettext("an account that is gone")
 
 
 # --- reports --------------------------------------------------------------------------------------------------------------
 
 
 DONE = {
-    "dismiss": "Dismissed the report on {}.",
-    "delete": "Deleted the message of {}.",
-    "timeout": "Timed {} out for 10 minutes.",
-    "ban": "Banned {} from the room.",
-    "site_ban": "Banned {} from all chats.",
+    "dismiss": _("Dismissed the report on %(name)s."),
+    "delete": _("Deleted the message of %(name)s."),
+    "timeout": _("Timed %(name)s out for 10 minutes."),
+    "ban": _("Banned %(name)s from the room."),
+    "site_ban": _("Banned %(name)s from all chats."),
 }
 
 
@@ -93,16 +93,16 @@ class ReportAdmin(Queue):
     actions = ("dismiss", "delete_messages")
     fieldsets = (
         (None, {"fields": ("said", "reason", "reported_by", "at")}),
-        ("The author", {"fields": ("written_by", "restricted")}),
-        ("What became of it", {"fields": ("state", "claim", "handled")}),
+        (_("The author"), {"fields": ("written_by", "restricted")}),
+        (_("What became of it"), {"fields": ("state", "claim", "handled")}),
     )
     readonly_fields = ("said", "reported_by", "written_by", "restricted", "claim", "handled")
 
-    @admin.display(description="message")
+    @admin.display(description=_("message"))
     def message(self, report: Report) -> str:
         return Truncator(report.text).chars(80)
 
-    @admin.display(description="message, and what was said before")
+    @admin.display(description=_("message, and what was said before"))
     def said(self, report: Report) -> SafeString:
         before = format_html_join(
             "", "<div>{} <b>{}</b>: {}</div>", [(_clock(s["at"]), s["name"], s["text"]) for s in report.context]
@@ -114,18 +114,19 @@ class ReportAdmin(Queue):
         )
         return format_html('<div class="said">{}{}</div>', before, said)
 
-    @admin.display(description="reported by")
+    @admin.display(description=_("reported by"))
     def reported_by(self, report: Report) -> str:
         return person(report.reporter)
 
-    @admin.display(description="account")
+    @admin.display(description=_("account"))
     def written_by(self, report: Report) -> str:
-        return f"{name_of(report.user)}, {report.user.email}" if report.user else "gone"
+        return f"{name_of(report.user)}, {report.user.email}" if report.user else gettext("gone")
 
-    @admin.display(description="restrictions in force")
+    @admin.display(description=_("restrictions in force"))
     def restricted(self, report: Report) -> str:
         found = Restriction.objects.filter(Restriction.in_force(timezone.now()), user=report.user).select_related("channel")
-        return ", ".join(f"{one.get_kind_display()} in {room(one)}" for one in found) or "none"
+        each = gettext("%(kind)s in %(room)s")
+        return ", ".join(each % {"kind": one.get_kind_display(), "room": room(one)} for one in found) or gettext("none")
 
     def deeds(self) -> dict[str, Callable[[Any, HttpRequest], str]]:
         acts = {name: partial(self._act, name) for name in ("dismiss", *reports.ACTS)}
@@ -140,7 +141,7 @@ class ReportAdmin(Queue):
                 reports.act(by, report, do, now)  # type: ignore[arg-type]
         except Refused as refused:
             raise SiteRefused(words(refused)) from refused
-        return DONE[do].format(report.author)
+        return DONE[do] % {"name": report.author}
 
     def _do(self, request: HttpRequest, report: Report, do: str) -> None:
         try:
@@ -148,12 +149,12 @@ class ReportAdmin(Queue):
         except SiteRefused as refused:
             self.message_user(request, str(refused), messages.ERROR)
 
-    @admin.action(description="Dismiss the reports", permissions=["change"])
+    @admin.action(description=_("Dismiss the reports"), permissions=["change"])
     def dismiss(self, request: HttpRequest, chosen: QuerySet[Report]) -> None:
         for report in chosen:
             self._do(request, report, "dismiss")
 
-    @admin.action(description="Delete the messages", permissions=["change"])
+    @admin.action(description=_("Delete the messages"), permissions=["change"])
     def delete_messages(self, request: HttpRequest, chosen: QuerySet[Report]) -> None:
         for report in chosen:
             self._do(request, report, "delete")
@@ -175,9 +176,9 @@ class RestrictionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic
         super().clean()
         until, kind = self.cleaned_data.get("until"), self.cleaned_data.get("kind")
         if kind == Restriction.Kind.BAN and until:
-            raise ValidationError({"until": "A ban has no end. Choose a timeout, or leave this empty."})
+            raise ValidationError({"until": gettext("A ban has no end. Choose a timeout, or leave this empty.")})
         if kind == Restriction.Kind.TIMEOUT and (until is None or until <= timezone.now()):
-            raise ValidationError({"until": "Say when the timeout ends."})
+            raise ValidationError({"until": gettext("Say when the timeout ends.")})
 
     def _get_validation_exclusions(self) -> set[str]:
         """A second restriction of somebody is no mistake: the latest word counts."""
@@ -185,11 +186,11 @@ class RestrictionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic
 
 
 class InForce(admin.SimpleListFilter):
-    title = "in force"
+    title = _("in force")
     parameter_name = "force"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("now", "now"), ("over", "over")]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("now", _("now")), ("over", _("over"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Restriction]) -> QuerySet[Restriction]:
         if self.value() == "now":
@@ -207,11 +208,11 @@ class RestrictionAdmin(Careful):
     autocomplete_fields = ("user", "channel")
     ordering = ("-at",)
 
-    @admin.display(description="user")
+    @admin.display(description=_("user"))
     def who(self, one: Restriction) -> str:
         return name_of(one.user)
 
-    @admin.display(description="by")
+    @admin.display(description=_("by"))
     def given_by(self, one: Restriction) -> str:
         return person(one.by)
 
@@ -242,7 +243,7 @@ class BlockedTermAdmin(Careful):
     autocomplete_fields = ("channel",)
     ordering = ("text",)
 
-    @admin.display(description="by")
+    @admin.display(description=_("by"))
     def given_by(self, term: BlockedTerm) -> str:
         return person(term.by)
 
@@ -270,11 +271,11 @@ class ModActionAdmin(Kept):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.display(description="channel", ordering="channel_name")
+    @admin.display(description=_("channel"), ordering="channel_name")
     def where(self, entry: ModAction) -> str:
-        return entry.channel_name or "the whole site"
+        return entry.channel_name or gettext("the whole site")
 
-    @admin.display(description="details")
+    @admin.display(description=_("details"))
     def details(self, entry: ModAction) -> str:
         return " · ".join(words for words in (entry.summary, entry.reason) if words)
 
@@ -322,14 +323,14 @@ class MessageAdmin(Kept):
     list_select_related = ("channel", "user__channel")
     list_filter = (UserFilter, ChannelFilter, SinceFilter, UntilFilter, "state")
     search_fields = ("text",)  # by the text index, below
-    search_help_text = 'Words of the text, all of them; "two words" together; -without.'
+    search_help_text = _('Words of the text, all of them; "two words" together; -without.')
     ordering = ("-at", "-n")
     show_full_result_count = False
     paginator = BoundedPaginator
     actions = ("delete",)
     fields = ("at", "channel", "who", "text", "state", "n", "re", "media", "epoch")
 
-    @admin.display(description="user")
+    @admin.display(description=_("user"))
     def who(self, message: Message) -> str:
         return message.user_name
 
@@ -338,7 +339,7 @@ class MessageAdmin(Kept):
     ) -> tuple[QuerySet[Message], bool]:
         return (queryset.saying(search_term) if search_term.strip() else queryset), False  # type: ignore[attr-defined]
 
-    @admin.action(description="Delete from the chat", permissions=["change"])
+    @admin.action(description=_("Delete from the chat"), permissions=["change"])
     def delete(self, request: HttpRequest, chosen: QuerySet[Message]) -> None:
         count = 0
         for message in chosen.select_related("channel"):
@@ -348,4 +349,4 @@ class MessageAdmin(Kept):
             except Refused as refused:
                 self.message_user(request, f"{message}: {words(refused)}", messages.ERROR)
         if count:
-            self.message_user(request, f"Deleted {count} of the messages.", messages.SUCCESS)
+            self.message_user(request, gettext("Deleted %(count)s of the messages.") % {"count": count}, messages.SUCCESS)

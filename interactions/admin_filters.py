@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, User
 
@@ -51,7 +52,7 @@ class InputFilter(admin.SimpleListFilter):
 
 
 class UserFilter(InputFilter):
-    title = "user: name or e-mail"
+    title = _("user: name or e-mail")
     parameter_name = "by"
 
     def find(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -61,7 +62,7 @@ class UserFilter(InputFilter):
 
 
 class ChannelFilter(InputFilter):
-    title = "channel"
+    title = _("channel")
     parameter_name = "in"
 
     def find(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -84,7 +85,7 @@ class DayFilter(InputFilter):
 
 
 class SinceFilter(DayFilter):
-    title = "first day (UTC)"
+    title = _("first day (UTC)")
     parameter_name = "since"
 
     def near(self, queryset: QuerySet[Any], day: dt.datetime) -> QuerySet[Any]:
@@ -92,7 +93,7 @@ class SinceFilter(DayFilter):
 
 
 class UntilFilter(DayFilter):
-    title = "last day (UTC)"
+    title = _("last day (UTC)")
     parameter_name = "until"
 
     def near(self, queryset: QuerySet[Any], day: dt.datetime) -> QuerySet[Any]:

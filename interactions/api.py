@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -24,7 +25,7 @@ SHOWN = 50
 
 class Unavailable(APIException):
     status_code = 503
-    default_detail = "The chat's store does not answer. Try again in a minute."
+    default_detail = _("The chat's store does not answer. Try again in a minute.")
 
 
 class BySerializer(serializers.Serializer[dict[str, Any]]):

@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.models import Channel, ModAction, User
@@ -23,6 +25,10 @@ from interactions.words import words
 from streams.dashboard import streamer_required
 
 LOGGED = 50  # entries that the page shows
+GIVEN = {
+    RoomRole.Role.MODERATOR: gettext_lazy("%(name)s is now a moderator of your room."),
+    RoomRole.Role.VIP: gettext_lazy("%(name)s is now a VIP of your room."),
+}
 
 
 @streamer_required
@@ -53,14 +59,14 @@ def change_settings(request: SignedInRequest, channel: Channel) -> HttpResponse:
     form = SettingsForm(room_settings.settings_of(channel), request.POST)
     if not form.is_valid():
         return page(request, channel, settings_form=form)
-    return done(request, "Saved.", lambda: room_settings.change(request.user, channel, form.cleaned_data, timezone.now()))
+    return done(request, _("Saved."), lambda: room_settings.change(request.user, channel, form.cleaned_data, timezone.now()))
 
 
 @streamer_required
 @require_POST
 def shield(request: SignedInRequest, channel: Channel) -> HttpResponse:
     on = request.POST.get("on") == "1"
-    said = "The shield is up." if on else "The shield is down."
+    said = _("The shield is up.") if on else _("The shield is down.")
     return done(request, said, lambda: room_settings.shield(request.user, channel, on, timezone.now()))
 
 
@@ -71,7 +77,7 @@ def give_role(request: SignedInRequest, channel: Channel) -> HttpResponse:
     if not form.is_valid():
         return page(request, channel, role_form=form)
     user, role = form.cleaned_data["name"], form.cleaned_data["role"]
-    said = f"{name_of(user)} is now a {RoomRole.Role(role).label} of your room."
+    said = GIVEN[role] % {"name": name_of(user)}
     return done(request, said, lambda: room_settings.set_role(request.user, channel, user, role, timezone.now()))
 
 
@@ -79,7 +85,7 @@ def give_role(request: SignedInRequest, channel: Channel) -> HttpResponse:
 @require_POST
 def take_role(request: SignedInRequest, channel: Channel, user_pk: int) -> HttpResponse:
     user = get_object_or_404(User, pk=user_pk, room_roles__channel=channel)
-    said = f"{name_of(user)} has no role in your room any more."
+    said = _("%(name)s has no role in your room any more.") % {"name": name_of(user)}
     return done(request, said, lambda: room_settings.set_role(request.user, channel, user, None, timezone.now()))
 
 
@@ -87,21 +93,21 @@ def take_role(request: SignedInRequest, channel: Channel, user_pk: int) -> HttpR
 @require_POST
 def block_term(request: SignedInRequest, channel: Channel) -> HttpResponse:
     text = request.POST.get("text", "")
-    return done(request, "Blocked.", lambda: room_settings.block_term(request.user, channel, text, timezone.now()))
+    return done(request, _("Blocked."), lambda: room_settings.block_term(request.user, channel, text, timezone.now()))
 
 
 @streamer_required
 @require_POST
 def unblock_term(request: SignedInRequest, channel: Channel, pk: int) -> HttpResponse:
     term = get_object_or_404(BlockedTerm, pk=pk, channel=channel)
-    return done(request, "Not blocked any more.", lambda: room_settings.unblock_term(request.user, term, timezone.now()))
+    return done(request, _("Not blocked any more."), lambda: room_settings.unblock_term(request.user, term, timezone.now()))
 
 
 @streamer_required
 @require_POST
 def lift(request: SignedInRequest, channel: Channel, user_pk: int) -> HttpResponse:
     user = get_object_or_404(User, pk=user_pk)
-    said = f"{name_of(user)} may write again."
+    said = _("%(name)s may write again.") % {"name": name_of(user)}
     return done(request, said, lambda: restrictions.absolve(request.user, channel, user, timezone.now()))
 
 

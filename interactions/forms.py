@@ -4,23 +4,34 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from interactions import rules
 from interactions.models import RoomRole
 from interactions.rules import Settings
 
-SLOW = {0: "Off", 3: "3 seconds", 5: "5 seconds", 10: "10 seconds", 30: "30 seconds", 60: "1 minute", 300: "5 minutes"}
-FOLLOWING = {
-    None: "Everybody",
-    0: "Followers",
-    600: "Followers for 10 minutes",
-    3600: "Followers for an hour",
-    86400: "Followers for a day",
-    604800: "Followers for a week",
-    2592000: "Followers for 30 days",
+SLOW = {
+    0: _("Off"),
+    3: _("3 seconds"),
+    5: _("5 seconds"),
+    10: _("10 seconds"),
+    30: _("30 seconds"),
+    60: _("1 minute"),
+    300: _("5 minutes"),
 }
-LINKS = {"untrusted": "Wait for a moderator, from people who are new here", "nobody": "Are shown at once"}
+FOLLOWING = {
+    None: _("Everybody"),
+    0: _("Followers"),
+    600: _("Followers for 10 minutes"),
+    3600: _("Followers for an hour"),
+    86400: _("Followers for a day"),
+    604800: _("Followers for a week"),
+    2592000: _("Followers for 30 days"),
+}
+LINKS = {"untrusted": _("Wait for a moderator, from people who are new here"), "nobody": _("Are shown at once")}
 
 
 def _seconds(value: str) -> int | None:
@@ -28,19 +39,21 @@ def _seconds(value: str) -> int | None:
 
 
 class SettingsForm(forms.Form):
-    slow_s = forms.TypedChoiceField(label="Slow mode: between two messages of one person", coerce=int)
-    followers_only_s = forms.TypedChoiceField(label="Who may write", coerce=_seconds, empty_value=None, required=False)
-    hold_links = forms.ChoiceField(label="Messages with links", choices=list(LINKS.items()))
+    slow_s = forms.TypedChoiceField(label=_("Slow mode: between two messages of one person"), coerce=int)
+    followers_only_s = forms.TypedChoiceField(label=_("Who may write"), coerce=_seconds, empty_value=None, required=False)
+    hold_links = forms.ChoiceField(label=_("Messages with links"), choices=list(LINKS.items()))
     domains = forms.CharField(
-        label="Links there are always shown",
+        label=_("Links there are always shown"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "youtube.com clips.example"}),
-        help_text="Domains, separated by spaces or lines; what lies below them counts as well.",
+        help_text=_("Domains, separated by spaces or lines; what lies below them counts as well."),
     )
-    emoji = forms.CharField(label="Reactions", help_text=f"1 to {rules.MOST_EMOJI} emoji, separated by spaces.")
-    emote_only = forms.BooleanField(label="Emoji only", required=False)
+    emoji = forms.CharField(
+        label=_("Reactions"), help_text=format_lazy(_("1 to {most} emoji, separated by spaces."), most=rules.MOST_EMOJI)
+    )
+    emote_only = forms.BooleanField(label=_("Emoji only"), required=False)
     delay_to_picture = forms.BooleanField(
-        label="Show each message when the picture gets there that its author was seeing", required=False
+        label=_("Show each message when the picture gets there that its author was seeing"), required=False
     )
 
     def __init__(self, settings: Settings, data: Any = None) -> None:
@@ -50,16 +63,16 @@ class SettingsForm(forms.Form):
         self._choices("slow_s", SLOW, settings.slow_s)
         self._choices("followers_only_s", FOLLOWING, settings.followers_only_s)
 
-    def _choices(self, name: str, known: dict[Any, str], now: int | None) -> None:
-        choices = known | ({} if now in known else {now: f"{now} seconds"})
+    def _choices(self, name: str, known: dict[Any, Any], now: int | None) -> None:
+        choices = known | ({} if now in known else {now: ngettext("%(n)s second", "%(n)s seconds", now or 0) % {"n": now}})
         field: Any = self.fields[name]
         field.choices = [("" if value is None else str(value), label) for value, label in choices.items()]
 
     def clean_emoji(self) -> list[str]:
-        return self._list("emoji", "Use emoji, each once and with spaces between them.")
+        return self._list("emoji", gettext("Use emoji, each once and with spaces between them."))
 
     def clean_domains(self) -> list[str]:
-        return self._list("domains", "Write domains as in example.com, each once.")
+        return self._list("domains", gettext("Write domains as in example.com, each once."))
 
     def _list(self, name: str, complaint: str) -> list[str]:
         values = self.cleaned_data[name].replace(",", " ").split()
@@ -69,12 +82,12 @@ class SettingsForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=31, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    role = forms.ChoiceField(label="Becomes", choices=RoomRole.Role.choices)
+    name = forms.CharField(label=_("Name"), max_length=31, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    role = forms.ChoiceField(label=_("Becomes"), choices=RoomRole.Role.choices)
 
     def clean_name(self) -> User:
         name = self.cleaned_data["name"].lower().removeprefix("@")
         user = User.objects.filter(channel__name=name).first()
         if user is None:
-            raise ValidationError("Nobody here is called that.", code="unknown")
+            raise ValidationError(gettext("Nobody here is called that."), code="unknown")
         return user

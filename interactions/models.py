@@ -8,6 +8,8 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Channel, User
 from interactions import rules, text
@@ -35,11 +37,11 @@ class RoomSettings(models.Model):
     domains = models.JSONField(default=list, blank=True)
 
     class Meta:
-        verbose_name = verbose_name_plural = "room settings"
+        verbose_name = verbose_name_plural = _("room settings")
         permissions: ClassVar = [("moderate_site", "Can moderate every chat of the site")]
 
     def __str__(self) -> str:
-        return f"the room of {self.channel}"
+        return gettext("the room of %(channel)s") % {"channel": self.channel}
 
     def rules(self) -> Settings:
         names = (name for name in Settings.__slots__ if name != "terms")
@@ -49,43 +51,49 @@ class RoomSettings(models.Model):
 
 class RoomRole(models.Model):
     class Role(models.TextChoices):
-        MODERATOR = "mod", "moderator"
-        VIP = "vip", "VIP"
+        MODERATOR = "mod", _("moderator")
+        VIP = "vip", _("VIP")
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="roles")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="room_roles")
     role = models.CharField(max_length=4, choices=Role)
 
     class Meta:
+        verbose_name = _("room role")
+        verbose_name_plural = _("room roles")
         constraints: ClassVar = [models.UniqueConstraint(fields=["channel", "user"], name="one_role_per_user_and_room")]
 
     def __str__(self) -> str:
-        return f"{self.user} is {self.get_role_display()} of {self.channel}"
+        said = {"user": self.user, "role": self.get_role_display(), "channel": self.channel}
+        return gettext("%(user)s is %(role)s of %(channel)s") % said
 
 
 class Restriction(models.Model):
     """Keeps a user from writing: in one room, or (no channel) on the whole site. The latest word counts."""
 
     class Kind(models.TextChoices):
-        TIMEOUT = "timeout", "timeout"
-        BAN = "ban", "ban"
+        TIMEOUT = "timeout", _("timeout")
+        BAN = "ban", _("ban")
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="restrictions")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="restrictions", verbose_name=_("user"))
     channel = models.ForeignKey(
         Channel,
         null=True,
         blank=True,
         on_delete=models.CASCADE,
         related_name="restrictions",
-        help_text="Empty: the whole site.",
+        verbose_name=_("channel"),
+        help_text=_("Empty: the whole site."),
     )
-    kind = models.CharField(max_length=8, choices=Kind)
-    until = models.DateTimeField(null=True, blank=True, help_text="UTC. Only a timeout has an end.")
-    reason = models.CharField(max_length=300, blank=True)
-    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    at = models.DateTimeField()
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    until = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("UTC. Only a timeout has an end."))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("by"))
+    at = models.DateTimeField(_("at"))
 
     class Meta:
+        verbose_name = _("restriction")
+        verbose_name_plural = _("restrictions")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "channel"], nulls_distinct=False, name="one_restriction_per_user_and_room"),
             models.CheckConstraint(
@@ -94,7 +102,9 @@ class Restriction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.user} {f'in {self.channel}' if self.channel else 'on the site'}"
+        said = {"kind": self.get_kind_display(), "user": self.user, "channel": self.channel}
+        words = gettext("%(kind)s of %(user)s in %(channel)s") if self.channel else gettext("%(kind)s of %(user)s on the site")
+        return words % said
 
     @staticmethod
     def in_force(now: dt.datetime) -> Q:
@@ -110,24 +120,32 @@ class Restriction(models.Model):
 
 def at_least_one_word(term: str) -> None:
     if not text.words(term):
-        raise ValidationError("Use at least one letter, digit or emoji.", code="no_word")
+        raise ValidationError(gettext("Use at least one letter, digit or emoji."), code="no_word")
 
 
 class BlockedTerm(models.Model):
     channel = models.ForeignKey(
-        Channel, null=True, blank=True, on_delete=models.CASCADE, related_name="terms", help_text="Empty: the whole site."
+        Channel,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="terms",
+        verbose_name=_("channel"),
+        help_text=_("Empty: the whole site."),
     )
-    text = models.CharField(max_length=100, validators=[at_least_one_word])
-    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    at = models.DateTimeField()
+    text = models.CharField(_("text"), max_length=100, validators=[at_least_one_word])
+    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("by"))
+    at = models.DateTimeField(_("at"))
 
     class Meta:
+        verbose_name = _("blocked term")
+        verbose_name_plural = _("blocked terms")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["channel", "text"],
                 nulls_distinct=False,
                 name="each_term_once",
-                violation_error_message="This term is blocked already.",
+                violation_error_message=_("This term is blocked already."),
             )
         ]
 
@@ -144,21 +162,23 @@ class HeldMessage(models.Model):
     """Waits for a moderator, out of everybody's sight."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        APPROVED = "approved", "approved"
-        DENIED = "denied", "denied"
+        WAITING = "waiting", _("waiting")
+        APPROVED = "approved", _("approved")
+        DENIED = "denied", _("denied")
 
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="held")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="held")
-    text = models.CharField(max_length=500)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="held", verbose_name=_("channel"))
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="held", verbose_name=_("user"))
+    text = models.CharField(_("text"), max_length=500)
     re = models.BigIntegerField(null=True)
     media = models.BigIntegerField(null=True)
     nonce = models.CharField(max_length=32)
-    reason = models.CharField(max_length=20)
-    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
-    at = models.DateTimeField()
+    reason = models.CharField(_("reason"), max_length=20)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.WAITING)
+    at = models.DateTimeField(_("at"))
 
     class Meta:
+        verbose_name = _("held message")
+        verbose_name_plural = _("held messages")
         constraints: ClassVar = [models.UniqueConstraint(fields=["channel", "user", "nonce"], name="held_once")]
         indexes: ClassVar = [models.Index(fields=["channel", "at"], condition=Q(state="waiting"), name="waiting")]
 
@@ -167,22 +187,22 @@ class Report(models.Model):
     """A message as it was, with what was said before: kept whatever becomes of them."""
 
     class State(models.TextChoices):
-        OPEN = "open", "open"
-        DISMISSED = "dismissed", "dismissed"
-        ACTED = "acted", "acted upon"
+        OPEN = "open", _("open")
+        DISMISSED = "dismissed", _("dismissed")
+        ACTED = "acted", _("acted upon")
 
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="reports")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="reports", verbose_name=_("channel"))
     epoch = models.CharField(max_length=16)
     n = models.BigIntegerField()
-    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name="author")
-    author = models.CharField(max_length=40, help_text="What the author was called then.")
-    text = models.CharField(max_length=500, verbose_name="message")
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("author"))
+    author = models.CharField(_("author"), max_length=40, help_text=_("What the author was called then."))
+    text = models.CharField(max_length=500, verbose_name=_("message"))
     said_at = models.DateTimeField()
-    context = models.JSONField(default=list, help_text="The ten messages before it.")
-    reason = models.CharField(max_length=300, blank=True)
+    context = models.JSONField(default=list, help_text=_("The ten messages before it."))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
     reporter = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="reports")
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    at = models.DateTimeField(verbose_name="reported at")
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
+    at = models.DateTimeField(verbose_name=_("reported at"))
     claimed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     claimed_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=500, blank=True)
@@ -190,15 +210,16 @@ class Report(models.Model):
     handled_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = "report of a message"
-        verbose_name_plural = "reports of messages"
+        verbose_name = _("report of a message")
+        verbose_name_plural = _("reports of messages")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["channel", "epoch", "n", "reporter"], name="one_report_per_reporter")
         ]
         indexes: ClassVar = [models.Index(fields=["state", "at"])]
 
     def __str__(self) -> str:
-        return f"{self.author} in {self.channel}: {self.text[:60]}"
+        said = {"author": self.author, "channel": self.channel, "text": self.text[:60]}
+        return gettext("%(author)s in %(channel)s: %(text)s") % said
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -211,22 +232,26 @@ class Message(models.Model):
     """The archive. Only `archive` writes it, from what Redis has kept for it."""
 
     class State(models.TextChoices):
-        VISIBLE = "visible", "visible"
-        DELETED = "deleted", "deleted"
+        VISIBLE = "visible", _("visible")
+        DELETED = "deleted", _("deleted")
 
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="messages", db_index=False)
-    epoch = models.CharField(max_length=16)
-    n = models.BigIntegerField()
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="messages", db_index=False)
-    text = models.CharField(max_length=500)
-    at = models.DateTimeField()
-    media = models.BigIntegerField(null=True, help_text="Unix ms of the picture that its author was seeing.")
-    re = models.BigIntegerField(null=True, help_text="The number of the message that it answers.")
-    state = models.CharField(max_length=8, choices=State, default=State.VISIBLE)
+    channel = models.ForeignKey(
+        Channel, on_delete=models.CASCADE, related_name="messages", db_index=False, verbose_name=_("channel")
+    )
+    epoch = models.CharField(_("epoch"), max_length=16)
+    n = models.BigIntegerField(_("number"))
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="messages", db_index=False, verbose_name=_("user"))
+    text = models.CharField(_("text"), max_length=500)
+    at = models.DateTimeField(_("at"))
+    media = models.BigIntegerField(_("media"), null=True, help_text=_("Unix ms of the picture that its author was seeing."))
+    re = models.BigIntegerField(_("answers"), null=True, help_text=_("The number of the message that it answers."))
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.VISIBLE)
 
     objects = MessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         constraints: ClassVar = [models.UniqueConstraint(fields=["channel", "epoch", "n"], name="each_message_once")]
         indexes: ClassVar = [
             GinIndex(SEARCH, name="message_text"),

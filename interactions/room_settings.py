@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import modlog
 from accounts.models import Channel, ModAction, User
@@ -64,7 +65,8 @@ def block_term(by: User, channel: Channel | None, text: str, now: dt.datetime) -
     term = BlockedTerm(channel=channel, text=text.strip(), by=by, at=now)
     term.full_clean()
     if channel and BlockedTerm.objects.filter(channel=channel).count() >= MOST_TERMS:
-        raise ValidationError(f"A room has at most {MOST_TERMS} blocked terms. Remove one first.", code="too_many")
+        message = _("A room has at most %(most)s blocked terms. Remove one first.")
+        raise ValidationError(message, code="too_many", params={"most": MOST_TERMS})
     with transaction.atomic():
         term.save()
         modlog.write(Code.TERM_ADD, by, channel, now, text=term.text)

@@ -2,6 +2,8 @@ from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import views as accounts
@@ -9,7 +11,7 @@ from livestream import media, theme
 
 # the site's own login, whose attempts are limited
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.site_header = admin.site.site_title = f"{settings.SITE_NAME} administration"
+admin.site.site_header = admin.site.site_title = format_lazy(_("{site} administration"), site=settings.SITE_NAME)
 
 urlpatterns = [
     path("", include("streams.urls")),

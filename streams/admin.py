@@ -26,6 +26,8 @@ from streams.report_admin import ChannelReportAdmin
 
 logger = logging.getLogger(__name__)
 
+KEY_STATES = {"active": gettext_lazy("active"), "expired": gettext_lazy("expired"), "revoked": gettext_lazy("revoked")}
+
 
 class AddChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     name = ChannelNameField()
@@ -113,7 +115,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
         except PyMongoError:
             logger.exception("the keys of channel %s could not be listed", channel)
             return _("The key store does not answer. Try again in a minute.")
-        lines = ((key.public_id, key.state(now), key.label) for key in keys)
+        lines = ((key.public_id, KEY_STATES[key.state(now)], key.label) for key in keys)
         return format_html_join(mark_safe("<br>"), "<code>{}</code> {} {}", lines) or _("none")
 
     @admin.display(description=gettext_lazy("last refused attempt"))

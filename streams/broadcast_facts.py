@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from pymongo.errors import PyMongoError
 
 from streams import figures
@@ -22,6 +23,15 @@ logger = logging.getLogger(__name__)
 
 Words = SafeString | str
 BAR, HEIGHT = 4, 60
+FIGURES = {
+    "duration_s": gettext_lazy("duration s"),
+    "peak": gettext_lazy("peak"),
+    "average": gettext_lazy("average"),
+    "watch_hours": gettext_lazy("watch hours"),
+    "stalls": gettext_lazy("stalls"),
+    "latency_ms": gettext_lazy("latency ms"),
+    "chat_peak": gettext_lazy("chat peak"),
+}
 
 
 def from_mongo(show: Callable[[Broadcast], Words]) -> Callable[[Broadcast], Words]:
@@ -69,7 +79,7 @@ def figures_of(broadcast: Broadcast) -> Words:
     found = figures.of([broadcast], timezone.now()).get(broadcast.pk)
     if found is None:
         return _("none yet")
-    return pairs((name.replace("_", " "), _rounded(value)) for name, value in found._asdict().items())
+    return pairs((FIGURES[name], _rounded(value)) for name, value in found._asdict().items())
 
 
 @from_mongo
@@ -82,8 +92,9 @@ def minutes_of(broadcast: Broadcast) -> Words:
     for one in found:
         viewers = one.get("viewers") or 0
         high = round(viewers / most * HEIGHT, 1)
-        bars.append((one["minute"] * BAR, HEIGHT - high, BAR - 1, high, one["minute"], viewers))
-    bar = "<rect x='{}' y='{}' width='{}' height='{}'><title>{} min: {}</title></rect>"
+        said = _("%(minute)s min: %(viewers)s") % {"minute": one["minute"], "viewers": viewers}
+        bars.append((one["minute"] * BAR, HEIGHT - high, BAR - 1, high, said))
+    bar = "<rect x='{}' y='{}' width='{}' height='{}'><title>{}</title></rect>"
     width = (found[-1]["minute"] + 1) * BAR
     label = _("At most %(most)s at once") % {"most": most}
     drawn = format_html_join("", bar, bars)

@@ -328,7 +328,7 @@ def page(broadcast: Broadcast, now: dt.datetime) -> dict[str, Any]:
     """What the channel's page shows; `n` rises with each change."""
     return {
         "n": _ms(now),
-        "state": Broadcast.State(broadcast.state).label,
+        "state": "starting" if broadcast.state == Broadcast.State.PUBLISHING else Broadcast.State(broadcast.state).value,
         "over": not broadcast.is_open,
         "id": broadcast.id,
         "first_part_s": PRELUDE_SEGMENTS * PRELUDE_MS / 1000,  # where a new playlist's first part lies

@@ -18,38 +18,44 @@ def random_id() -> str:
 
 class Broadcast(models.Model):
     class State(models.TextChoices):
-        PUBLISHING = "publishing", "starting"
-        LIVE = "live", "live"
-        RECONNECTING = "reconnecting", "reconnecting"
-        ENDED = "ended", "ended"
-        FAILED = "failed", "failed"
-        REFUSED = "refused", "refused"
+        PUBLISHING = "publishing", _("starting")
+        LIVE = "live", _("live")
+        RECONNECTING = "reconnecting", _("reconnecting")
+        ENDED = "ended", _("ended")
+        FAILED = "failed", _("failed")
+        REFUSED = "refused", _("refused")
 
     OPEN = (State.PUBLISHING, State.LIVE, State.RECONNECTING)
     ON_AIR = (State.LIVE, State.RECONNECTING)
 
-    id = models.CharField(primary_key=True, max_length=16, default=random_id, editable=False)
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="broadcasts")
-    state = models.CharField(max_length=12, choices=State.choices, default=State.PUBLISHING)
-    title = models.CharField(max_length=140, blank=True, help_text="The channel's at that time.")
-    category = models.ForeignKey(Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="broadcasts")
-    poster = models.ImageField(upload_to="broadcasts", blank=True, help_text="Its last picture.")
-    epoch = models.PositiveIntegerField(default=1, help_text="Rises with each publisher session.")
-    session = models.CharField(max_length=64, help_text="The publisher's connection: boot id and client id.")
-    ingest_name = models.CharField(max_length=32, help_text="What the stream is called inside the RTMP server.")
+    id = models.CharField(_("id"), primary_key=True, max_length=16, default=random_id, editable=False)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="broadcasts", verbose_name=_("channel"))
+    state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.PUBLISHING)
+    title = models.CharField(_("title"), max_length=140, blank=True, help_text=_("The channel's at that time."))
+    category = models.ForeignKey(
+        Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="broadcasts", verbose_name=_("category")
+    )
+    poster = models.ImageField(_("poster"), upload_to="broadcasts", blank=True, help_text=_("Its last picture."))
+    epoch = models.PositiveIntegerField(_("epoch"), default=1, help_text=_("Rises with each publisher session."))
+    session = models.CharField(max_length=64, help_text=_("The publisher's connection: boot id and client id."))
+    ingest_name = models.CharField(max_length=32, help_text=_("What the stream is called inside the RTMP server."))
     key_hash = models.CharField(max_length=64)
     addr = models.GenericIPAddressField(null=True)
-    ladder = models.JSONField(help_text="Names of the renditions that are encoded.")
-    part_ms = models.PositiveSmallIntegerField(default=350, help_text="The longest part of its playlists.")
-    profile = models.JSONField(null=True, help_text="What its publisher was known to send when it began.")
-    end_reason = models.CharField(max_length=20, blank=True, choices=[(k, v.short) for k, v in REASONS.items()])
-    advice = models.JSONField(default=list, help_text="Codes of what the streamer should know.")
-    started_at = models.DateTimeField(db_default=Now())
-    live_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    missing_since = models.DateTimeField(null=True, help_text="First look at which the publisher was gone.")
+    ladder = models.JSONField(help_text=_("Names of the renditions that are encoded."))
+    part_ms = models.PositiveSmallIntegerField(default=350, help_text=_("The longest part of its playlists."))
+    profile = models.JSONField(null=True, help_text=_("What its publisher was known to send when it began."))
+    end_reason = models.CharField(
+        _("end reason"), max_length=20, blank=True, choices=[(k, v.short) for k, v in REASONS.items()]
+    )
+    advice = models.JSONField(default=list, help_text=_("Codes of what the streamer should know."))
+    started_at = models.DateTimeField(_("started at"), db_default=Now())
+    live_at = models.DateTimeField(_("live at"), null=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    missing_since = models.DateTimeField(null=True, help_text=_("First look at which the publisher was gone."))
 
     class Meta:
+        verbose_name = _("broadcast")
+        verbose_name_plural = _("broadcasts")
         constraints = [
             models.UniqueConstraint(
                 fields=["channel"],
@@ -78,11 +84,13 @@ class Broadcast(models.Model):
 class ScheduledBroadcast(models.Model):
     """Announced by its streamer; nothing starts by it."""
 
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="schedule")
-    starts_at = models.DateTimeField()
-    title = models.CharField(max_length=140, blank=True)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="schedule", verbose_name=_("channel"))
+    starts_at = models.DateTimeField(_("starts at"))
+    title = models.CharField(_("title"), max_length=140, blank=True)
 
     class Meta:
+        verbose_name = _("scheduled broadcast")
+        verbose_name_plural = _("scheduled broadcasts")
         ordering = ("starts_at",)
 
     def __str__(self) -> str:
@@ -97,11 +105,13 @@ class EncodeLease(models.Model):
     epoch = models.PositiveIntegerField()
     worker = models.CharField(max_length=80)
     expires_at = models.DateTimeField()
-    suspect_since = models.DateTimeField(null=True, help_text="First look at which it had lapsed.")
-    failures = models.PositiveSmallIntegerField(default=0, help_text="In a row.")
-    withdrawn = models.BooleanField(default=False, help_text="The broadcast does without this rendition.")
+    suspect_since = models.DateTimeField(null=True, help_text=_("First look at which it had lapsed."))
+    failures = models.PositiveSmallIntegerField(default=0, help_text=_("In a row."))
+    withdrawn = models.BooleanField(default=False, help_text=_("The broadcast does without this rendition."))
 
     class Meta:
+        verbose_name = _("encode lease")
+        verbose_name_plural = _("encode leases")
         constraints = [models.UniqueConstraint(fields=["broadcast", "rendition"], name="one_lease_per_rendition")]
 
 
@@ -112,6 +122,10 @@ class Refusal(models.Model):
     reason = models.CharField(max_length=20, choices=[(k, v.short) for k, v in REASONS.items()])
     addr = models.GenericIPAddressField(null=True)
     at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("refusal")
+        verbose_name_plural = _("refusals")
 
 
 class ChannelReport(models.Model):
@@ -134,7 +148,9 @@ class ChannelReport(models.Model):
 
     channel = models.ForeignKey(Channel, null=True, on_delete=models.SET_NULL, related_name="channel_reports")
     channel_name = models.CharField(_("channel"), max_length=30)
-    broadcast = models.ForeignKey(Broadcast, null=True, on_delete=models.SET_NULL, related_name="reports")
+    broadcast = models.ForeignKey(
+        Broadcast, null=True, on_delete=models.SET_NULL, related_name="reports", verbose_name=_("broadcast")
+    )
     title = models.CharField(_("title"), max_length=140, blank=True)
     description = models.TextField(_("description"), max_length=2000, blank=True)
     picture = models.BinaryField(_("picture"), null=True)

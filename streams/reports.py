@@ -58,4 +58,4 @@ def picture_of(broadcast: Broadcast) -> bytes | None:
 def resolve(report: ChannelReport, outcome: str, note: str, by: User, now: dt.datetime) -> None:
     """By whoever has claimed it."""
     claims.change(report, by, state=outcome, note=note, handled_by=by, handled_at=now)
-    claims.write(ModAction.Code.RESOLVE, report, by, now, reason=note, outcome=str(State(outcome).label))
+    claims.write(ModAction.Code.RESOLVE, report, by, now, reason=note, outcome=State(outcome).value)

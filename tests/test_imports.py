@@ -157,7 +157,6 @@ PURE = (
     "streams.hls",
     "streams.ladder",
     "streams.ingest",
-    "streams.reasons",
     "streams.cache_scripts",
     "streams.ffmpeg",
     "interactions.protocol",

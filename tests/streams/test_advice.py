@@ -98,6 +98,6 @@ def test_every_piece_of_advice_has_words() -> None:
         "drift:9",
     ):
         words = said(code)
-        assert words and code.partition(":")[2] in words.advice and "{n}" not in words.advice
+        assert words and code.partition(":")[2] in str(words.advice) and "%(" not in str(words.advice)
     assert said("of a later version") is None
     assert said("long_gop") == REASONS["long_gop"]

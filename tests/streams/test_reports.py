@@ -128,6 +128,8 @@ def test_a_report_is_claimed_and_resolved(client: Client, report: ChannelReport,
     report.refresh_from_db()
     assert (report.state, report.note, report.handled_by) == ("acted", "Ended it", erin)
     assert codes() == [("erin", "claim"), ("erin", "resolve")]
+    entry = ModAction.objects.get(code="resolve")
+    assert entry.detail["outcome"] == "acted" and "acted upon" in entry.summary
     assert "_claim" not in text(client.get(f"{QUEUE}{report.pk}/change/"))
 
 

@@ -149,4 +149,4 @@ def why(channel: Channel, since: dt.datetime) -> str:
     refusal = Refusal.objects.filter(channel=channel, at__gte=since).first()
     broadcast = channel.broadcasts.filter(ended_at__gte=since).order_by("-ended_at").first()
     code = refusal.reason if refusal else broadcast.end_reason if broadcast else ""
-    return REASONS[code].advice if code in REASONS else "ffmpeg's words are above."
+    return str(REASONS[code].advice) if code in REASONS else "ffmpeg's words are above."
