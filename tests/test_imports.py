@@ -109,11 +109,13 @@ MAY_IMPORT = {
     " interactions.reports interactions.restrictions interactions.room_settings interactions.rules interactions.standing",
     "interactions.words": "interactions.protocol",
     "interactions.forms": "accounts interactions.models interactions.rules",
+    "interactions.broadcast_chat": "accounts interactions.documents interactions.models"
+    " streams.dashboard streams.models streams.past",
     "interactions.dashboard": "accounts interactions.forms interactions.models interactions.protocol"
     " interactions.restrictions interactions.room_settings interactions.standing interactions.words streams.dashboard",
     "interactions.api": "accounts interactions.enforcement interactions.protocol interactions.room_log"
     " interactions.room_settings",
-    "interactions.urls": "interactions.api interactions.dashboard",
+    "interactions.urls": "interactions.api interactions.broadcast_chat interactions.dashboard",
     "interactions.admin_filters": "accounts",
     "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
     " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
