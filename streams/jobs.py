@@ -26,6 +26,7 @@ from streams import (
     encoder,
     figures,
     leases,
+    metrics,
     notices,
     purge,
     reconcile,
@@ -36,6 +37,7 @@ from streams import (
 from streams.documents import Audience
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO, Profile
+from streams.logged import logged
 from streams.models import Broadcast
 from streams.worker import STALLED_S
 
@@ -64,7 +66,12 @@ def in_database(call: Callable[P, T]) -> Callable[P, Any]:
 @app.task(name="encode", queue="encode", pass_context=True)
 async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
     """Encode one rendition for as long as the lease is ours."""
-    worker = f"{socket.gethostname()}:{context.job.id if context.job else 0}"
+    job_id = str(context.job.id if context.job else 0)
+    with logged(broadcast=broadcast_id, rendition=rendition, job=job_id):
+        return await _encode_leased(f"{socket.gethostname()}:{job_id}", broadcast_id, rendition)
+
+
+async def _encode_leased(worker: str, broadcast_id: str, rendition: str) -> str:
     try:
         epoch = await in_database(leases.claim)(broadcast_id, rendition, worker)
     except leases.LeaseHeld as error:
@@ -72,11 +79,13 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
     began, outcome = time.monotonic(), Outcome.ENDED
     try:
         job = await in_database(_job)(broadcast_id, rendition, epoch)
-        outcome = await _encode(job)
+        with metrics.encodes.labels(rendition).track_inprogress():
+            outcome = await _encode(job)
     except asyncio.CancelledError:
         outcome = Outcome.CANCELLED
         raise
     finally:
+        metrics.encodes_ended.labels(rendition, outcome.name.lower()).inc()
         steady = time.monotonic() - began >= STEADY_S
         await in_database(_release)(broadcast_id, rendition, epoch, outcome, steady)
     return outcome.value

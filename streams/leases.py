@@ -63,6 +63,12 @@ SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND
 
 WITHDRAWN = "SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND withdrawn"
 
+HEALTH = f"""
+SELECT rendition, count(*), sum(failures), extract(epoch FROM max(clock_timestamp() - expires_at))::float + %(ttl)s
+FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
+WHERE NOT withdrawn GROUP BY rendition
+"""
+
 LAPSED = f"""
 FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
 WHERE l.expires_at < clock_timestamp() AND NOT l.withdrawn
@@ -133,6 +139,13 @@ def withdraw(broadcast_id: str, rendition: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(WITHDRAW, {"broadcast": broadcast_id, "rendition": rendition})
         return int(cursor.fetchone()[0])
+
+
+def health() -> list[tuple[str, int, int, float]]:
+    """(rendition, leases of what is on, failures in a row, seconds since the longest silent one was renewed)."""
+    with connection.cursor() as cursor:
+        cursor.execute(HEALTH, {"ttl": TTL_S})
+        return cursor.fetchall()
 
 
 def live(broadcast_id: str) -> set[str]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from streams import broadcasts, ingest, rtmp
+from streams import broadcasts, ingest, logged, metrics, rtmp
 from streams.models import Broadcast
 
 log = logging.getLogger(__name__)
@@ -36,19 +36,24 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
         event = ingest.parse(request.body, boot)
     except ingest.BadEvent as error:
         log.info("publisher refused: %s", error.code)
+        metrics.hooks.labels("unreadable", error.code).inc()
         return _refusal(error.code)
     if event.kind == "publish_done":
         await sync_to_async(_leave)(event)
         return JsonResponse({"code": 0})
     try:
-        return _rename(await _publish(event))
+        broadcast = await _publish(event)
+        metrics.hooks.labels(event.kind, "accepted").inc()
+        return _rename(broadcast)
     except broadcasts.PublishRefused as refused:
+        metrics.hooks.labels(event.kind, refused.reason).inc()
         log.info("publisher from %s refused: %s", event.addr, refused.reason)
         return _refusal(refused.reason)
 
 
 async def _publish(event: ingest.PublishEvent) -> Broadcast:
     broadcast = await sync_to_async(_open)(event)
+    logged.note(broadcast=broadcast.pk)
     async with rtmp.client() as client:
         if not await _encoders_ready(client, broadcast):
             await sync_to_async(_give_up)(broadcast, event)
@@ -90,7 +95,9 @@ def _open(event: ingest.PublishEvent) -> Broadcast:
 
 
 def _leave(event: ingest.PublishEvent) -> None:
-    if broadcasts.publisher_left(event.session, timezone.now()):
+    left = broadcasts.publisher_left(event.session, timezone.now())
+    metrics.hooks.labels(event.kind, "left" if left else "of_nothing_open").inc()
+    if left:
         log.info("publisher %s left", event.session)
 
 

@@ -41,6 +41,6 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
         pool("origin", env["ORIGIN_LISTEN"], workers=1),
         pool("chat", env["CHAT_LISTEN"], workers=os.cpu_count() or 1),
         varnish(instance),
-        command("encoder", "runencoder"),
-        command("jobs", "runjobs"),
+        command("encoder", "runencoder", "--metrics", env["ENCODER_METRICS_LISTEN"]),
+        command("jobs", "runjobs", "--metrics", env["JOBS_METRICS_LISTEN"]),
     ]

@@ -6,6 +6,7 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from streams.metrics import serve
 from streams.worker import work
 
 
@@ -14,6 +15,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--slots", type=int, default=settings.ENCODER_SLOTS, help="renditions at a time (%(default)s)")
+        parser.add_argument("--metrics", metavar="HOST:PORT", help="where Prometheus is answered")
 
-    def handle(self, *args: object, slots: int, **options: object) -> None:
+    def handle(self, *args: object, slots: int, metrics: str | None, **options: object) -> None:
+        if metrics:
+            serve(metrics)
         uvloop.run(work("encode", slots))
