@@ -63,6 +63,13 @@ SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND
 
 WITHDRAWN = "SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND withdrawn"
 
+WANTED = f"""
+SELECT count(*) FROM streams_broadcast b CROSS JOIN jsonb_array_elements_text(b.ladder) AS wanted (rendition)
+WHERE b.state IN {OPEN} AND NOT EXISTS (
+  SELECT FROM streams_encodelease l WHERE l.broadcast_id = b.id AND l.rendition = wanted.rendition AND l.withdrawn
+)
+"""
+
 HEALTH = f"""
 SELECT rendition, count(*), sum(failures), extract(epoch FROM max(clock_timestamp() - expires_at))::float + %(ttl)s
 FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
@@ -146,6 +153,13 @@ def health() -> list[tuple[str, int, int, float]]:
     with connection.cursor() as cursor:
         cursor.execute(HEALTH, {"ttl": TTL_S})
         return cursor.fetchall()
+
+
+def wanted() -> int:
+    """How many renditions of what is on are to be encoded."""
+    with connection.cursor() as cursor:
+        cursor.execute(WANTED)
+        return int(cursor.fetchone()[0])
 
 
 def live(broadcast_id: str) -> set[str]:

@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from streams import broadcasts, ingest, logged, metrics, rtmp
+from streams import broadcasts, ingest, limits, logged, metrics, rtmp
+from streams.addresses import network
 from streams.models import Broadcast
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,13 @@ async def _readers(client: httpx.AsyncClient, broadcast: Broadcast) -> int:
 
 def _open(event: ingest.PublishEvent) -> Broadcast:
     try:
+        if not limits.UNKNOWN_KEYS.allows(who := network(event.addr)):
+            raise broadcasts.PublishRefused("blocked")
         return broadcasts.open(event, timezone.now())
+    except broadcasts.PublishRefused as refused:
+        if refused.reason == "unknown_key":
+            limits.UNKNOWN_KEYS.hit(who)
+        raise
     finally:
         connection.close()  # nothing is held while the publisher waits
 

@@ -18,12 +18,16 @@ async def commit_each(connection: AsyncConnection) -> None:
     await connection.set_autocommit(True)
 
 
+def name(queue: str) -> str:
+    return f"{queue}@{socket.gethostname()}:{os.getpid()}"
+
+
 async def work(queue: str, concurrency: int) -> None:
     connector = PsycopgConnector(kwargs=connector_params(), configure=commit_each, min_size=1, max_size=2)
     async with app.with_connector(connector).open_async() as worker:
         await worker.run_worker_async(
             queues=[queue],
-            name=f"{queue}@{socket.gethostname()}:{os.getpid()}",
+            name=name(queue),
             concurrency=concurrency,
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=STALLED_S,

@@ -46,7 +46,9 @@ MAY_IMPORT = {
     "streams.documents": "",
     "streams.leases": "",
     "streams.advice": "streams.ladder",
-    "streams.broadcasts": "accounts streams.advice streams.hls streams.models streams.documents streams.ladder"
+    "streams.capacity": "streams.leases streams.segment_cache",
+    "streams.limits": "",
+    "streams.broadcasts": "accounts streams.advice streams.capacity streams.hls streams.models streams.documents streams.ladder"
     " streams.ingest"
     " streams.segment_cache streams.leases streams.rtmp",
     "streams.notices": "accounts streams.broadcasts streams.models",
@@ -58,7 +60,8 @@ MAY_IMPORT = {
     " streams.thumbnails"
     " streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.logged streams.metrics",
-    "streams.origin": "streams.audience streams.beacon streams.hls streams.cache_client streams.segment_cache streams.watch",
+    "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"
+    " streams.segment_cache streams.watch",
     "streams.directory": "accounts streams.audience streams.models",
     "streams.embed": "accounts",
     "streams.forms": "accounts",
@@ -72,12 +75,12 @@ MAY_IMPORT = {
     "streams.moderation_views": "accounts streams.models streams.moderation",
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
-    "streams.webhooks": "streams.broadcasts streams.models streams.ingest streams.logged"
+    "streams.webhooks": "streams.addresses streams.broadcasts streams.models streams.ingest streams.limits streams.logged"
     " streams.metrics streams.rtmp",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",
-    "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.models",
+    "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
     "streams.stream_page": "accounts streams.broadcasts streams.dashboard streams.figures streams.health"
     " streams.models streams.schedule streams.stream_keys",
     "streams.past": "accounts streams.dashboard streams.documents streams.figures streams.models streams.reasons",
@@ -148,8 +151,8 @@ MAY_IMPORT = {
     "interactions.speech": "interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
     "interactions.identity": "",
-    "interactions.consumers": "streams.cache_client interactions.hub interactions.identity"
-    " interactions.limits interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
+    "interactions.consumers": "streams.cache_client interactions.hub interactions.identity interactions.limits"
+    " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
     " interactions.signalling interactions.speech interactions.transport",
     "interactions.routing": "interactions.consumers",
     "livestream": "accounts interactions streams",

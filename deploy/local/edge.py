@@ -35,7 +35,12 @@ PARAMETERS = {
     "thread_queue_limit": "10000",
     "vsl_mask": UNREAD,
     "vsl_space": "16m",
-    "timeout_idle": "60",  # players come back every few seconds
+    # Players come back every few seconds. It is also how long a request's head may take, whatever pace it comes at.
+    "timeout_idle": "12",
+    "http_req_size": "16k",
+    # Who does not read is closed: what is sent to a player is no longer worth anything by then.
+    "idle_send_timeout": "12",
+    "send_timeout": "12",
     "default_ttl": "0",  # what says nothing of caching is not cached
 }
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shutil
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import httpx
@@ -41,6 +46,7 @@ class Backend(ThreadingHTTPServer):
         self.asked = threading.Event()
         self.headers: dict[str, str] = {}
         self.status = 200
+        self.size: int | None = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -60,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.set()
         self.server.gate.wait(10)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = self.path.encode()
+        body = self.path.encode() if self.server.size is None else bytes(self.server.size)
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
@@ -118,7 +124,7 @@ def chat() -> Iterator[Rooms]:
 def fresh(backend: Backend) -> Backend:
     backend.requests.clear()
     backend.headers = {}
-    backend.status = 200
+    backend.status, backend.size = 200, None
     backend.gate.set()
     backend.asked.clear()
     return backend
@@ -387,3 +393,50 @@ def test_viewers_are_asked_for_once_for_everybody(edge_url: str, origin: Backend
     for number in range(3):
         assert httpx.get(f"{edge_url}/live/beacon_test/viewers?x={number}").status_code == 200
     assert [path for _, path, _ in origin.requests] == ["/live/beacon_test/viewers"]
+
+
+# --- who is slow on purpose -----------------------------------------------------------------------------------------------
+
+SLOW = 60
+PATIENCE_S = 15
+
+
+def test_heads_that_never_end_are_closed_and_hold_up_nobody(edge_url: str, web: Backend) -> None:
+    address = urlsplit(edge_url)
+    began = time.monotonic()
+    sockets = [socket.create_connection((address.hostname, address.port)) for _ in range(SLOW)]
+    for each in sockets:
+        each.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    waits = []
+    while len(sockets) and time.monotonic() - began < PATIENCE_S:
+        asked_at = time.monotonic()
+        assert httpx.get(edge_url).status_code == 200
+        waits.append(time.monotonic() - asked_at)
+        readable, _, _ = select.select(sockets, [], [], 0.5)
+        for each in readable:
+            assert each.recv(1000) == b""
+            sockets.remove(each)
+        for each in sockets:
+            with contextlib.suppress(OSError):  # closed since
+                each.sendall(b"X-Slow: 1\r\n")
+    assert sockets == []
+    assert sorted(waits)[len(waits) * 95 // 100] < 0.5
+
+
+def test_who_does_not_read_is_closed(edge_url: str, web: Backend) -> None:
+    address = urlsplit(edge_url)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((address.hostname, address.port))
+        web.size = 20_000_000
+        deaf.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        began = time.monotonic()
+        poll = select.poll()
+        poll.register(deaf, select.POLLHUP | select.POLLERR | select.POLLRDHUP)
+        assert poll.poll(2 * PATIENCE_S * 1000)
+    assert time.monotonic() - began < 2 * PATIENCE_S
+
+
+def test_a_head_that_is_too_long_is_refused(edge: httpx.Client, web: Backend) -> None:
+    assert edge.get("/", headers={f"X-{number}": "x" * 4000 for number in range(5)}).status_code == 400
+    assert not web.requests

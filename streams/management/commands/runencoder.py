@@ -6,8 +6,9 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from streams import capacity
 from streams.metrics import serve
-from streams.worker import work
+from streams.worker import name, work
 
 
 class Command(BaseCommand):
@@ -20,4 +21,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, slots: int, metrics: str | None, **options: object) -> None:
         if metrics:
             serve(metrics)
-        uvloop.run(work("encode", slots))
+        uvloop.run(encode(slots))
+
+
+async def encode(slots: int) -> None:
+    async with capacity.announced(name("encode"), slots):
+        await work("encode", slots)
