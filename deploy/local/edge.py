@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
-from deploy.local.instance import SetupError, read_env
+from deploy.local.instance import SetupError, surroundings
 from deploy.local.program import become, make_folder, system_tool, unprivileged
 
 TEMPLATE = Path(__file__).with_name("edge.vcl.in")
@@ -50,7 +50,7 @@ class Rules(Template):
 
 
 def main() -> None:
-    env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
+    env = surroundings()
     folder = Path(sys.argv[1])
     user = unprivileged("vcache")
     work = make_folder(folder / "work", user)
@@ -58,6 +58,8 @@ def main() -> None:
     rules.write_text(render(env))
     command = [system_tool("varnishd"), "-F", "-n", str(work), "-f", str(rules)]
     command += ["-a", env["EDGE_LISTEN"], "-T", "none", "-s", STORAGE]
+    if "EDGE_PROXY_LISTEN" in env:  # what ends TLS tells by the PROXY protocol where a request comes from
+        command += ["-a", f"{env['EDGE_PROXY_LISTEN']},PROXY"]
     for name, value in PARAMETERS.items():
         command += ["-p", f"{name}={value}"]
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # its many threads do not interrupt each other

@@ -118,6 +118,12 @@ def read_env(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
 
 
+def surroundings() -> dict[str, str]:
+    """Of a program that was started: the instance's variables, if it has any, over those of the environment."""
+    file = os.environ.get("LIVESTREAM_ENV")
+    return dict(os.environ) | (read_env(Path(file)) if file else {})
+
+
 def write_private(file: Path, text: str, user: str | None = None) -> None:
     """Replace a file that only its owner may read, in one step."""
     new = file.with_name(file.name + ".new")

@@ -131,7 +131,14 @@ def fresh(backend: Backend) -> Backend:
 
 
 @pytest.fixture(scope="module")
-def edge_url(backends: tuple[Backend, Backend], chat: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def proxy_port() -> int:
+    return next(free_ports())
+
+
+@pytest.fixture(scope="module")
+def edge_url(
+    backends: tuple[Backend, Backend], chat: Rooms, proxy_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     instance = Instance(tmp_path_factory.mktemp("edge"), public=False)
     instance.make_folders()
     url = f"http://127.0.0.1:{next(free_ports())}"
@@ -139,6 +146,7 @@ def edge_url(backends: tuple[Backend, Backend], chat: Rooms, tmp_path_factory: p
     instance.env_file.write_text(
         f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\nALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n"
         f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\nCHAT_LISTEN={chat.address}\n"
+        f"EDGE_PROXY_LISTEN=127.0.0.1:{proxy_port}\n"
     )
     process = subprocess.Popen(
         varnish(instance).command,
@@ -177,6 +185,13 @@ def test_it_alone_says_where_a_request_comes_from(edge: httpx.Client, web: Backe
     assert headers["X-Edge"] == "1"
     assert "6.6.6.6" not in str(headers)
     assert "mallory" not in str(headers)
+
+
+def test_what_ends_tls_says_where_a_request_comes_from(edge_url: str, proxy_port: int, web: Backend) -> None:
+    with socket.create_connection(("127.0.0.1", proxy_port)) as caddy:
+        caddy.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 4000 443\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert caddy.recv(100).startswith(b"HTTP/1.1 200")
+    assert web.requests[0][2]["X-Forwarded-For"] == "203.0.113.7"
 
 
 def test_a_connection_header_that_would_strip_the_edge_s_mark_is_refused(edge: httpx.Client, web: Backend) -> None:
