@@ -37,7 +37,6 @@ from streams import (
 from streams.documents import Audience
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO, Profile
-from streams.logged import logged
 from streams.models import Broadcast
 from streams.worker import STALLED_S
 
@@ -66,12 +65,7 @@ def in_database(call: Callable[P, T]) -> Callable[P, Any]:
 @app.task(name="encode", queue="encode", pass_context=True)
 async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
     """Encode one rendition for as long as the lease is ours."""
-    job_id = str(context.job.id if context.job else 0)
-    with logged(broadcast=broadcast_id, rendition=rendition, job=job_id):
-        return await _encode_leased(f"{socket.gethostname()}:{job_id}", broadcast_id, rendition)
-
-
-async def _encode_leased(worker: str, broadcast_id: str, rendition: str) -> str:
+    worker = f"{socket.gethostname()}:{context.job.id if context.job else 0}"
     try:
         epoch = await in_database(leases.claim)(broadcast_id, rendition, worker)
     except leases.LeaseHeld as error:

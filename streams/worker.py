@@ -2,14 +2,20 @@
 
 import os
 import socket
+from typing import Any
 
-from procrastinate import PsycopgConnector
+from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.middleware import AsyncCallNext
+from procrastinate.worker import Worker
 from psycopg import AsyncConnection
+
+from streams.logged import logged
 
 HEARTBEAT_S = 1
 STALLED_S = 30  # a starting worker prunes every worker that is silent for longer: one limit in all pools
+ABOUT = {"broadcast_id": "broadcast", "rendition": "rendition"}  # arguments of jobs
 POLL_S = 1  # a lost LISTEN is never restored: the polls are the guarantee
 
 
@@ -20,6 +26,14 @@ async def commit_each(connection: AsyncConnection) -> None:
 
 def name(queue: str) -> str:
     return f"{queue}@{socket.gethostname()}:{os.getpid()}"
+
+
+async def named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
+    """Each job's lines say which it is, and what it is about."""
+    job = context.job
+    about = {ABOUT[name]: str(value) for name, value in job.task_kwargs.items() if name in ABOUT}
+    with logged(job=str(job.id), task=job.task_name, **about):
+        return await run()
 
 
 async def work(queue: str, concurrency: int) -> None:
@@ -34,5 +48,6 @@ async def work(queue: str, concurrency: int) -> None:
             shutdown_graceful_timeout=0,
             fetch_job_polling_interval=POLL_S,
             abort_job_polling_interval=POLL_S,
+            worker_middleware=[named],
             delete_jobs="always",  # the log says how they ended
         )

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "streams.hls": "",
     "streams.reasons": "",
     "streams.rtmp": "",
-    "streams.worker": "",
+    "streams.worker": "streams.logged",
     "streams.ladder": "",
     "streams.ffmpeg": "streams.hls streams.ladder",
     "streams.ingest": "",
@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "streams.jobs": "accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
     " streams.thumbnails"
     " streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
-    " streams.worker streams.models streams.ladder streams.logged streams.metrics",
+    " streams.worker streams.models streams.ladder streams.metrics",
     "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"
     " streams.segment_cache streams.watch",
     "streams.directory": "accounts streams.audience streams.models",
