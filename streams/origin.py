@@ -31,9 +31,9 @@ Send = Callable[[Message], Awaitable[None]]
 START_S = 10.0  # how long a first request waits for a broadcast that is starting
 STATE_S = 10.0
 HINTS_AHEAD = 2
-# What waits keeps a place that others need, so one address has no more than a third of a process's. The edge asks once for all
-# who want the same: two broadcasts that are watched need some two dozen, whoever and however many watch.
-OPEN_PER_ADDRESS = 40
+# What waits keeps a place that others need, so one address has no more than a third of two cores'. The edge asks once for all
+# who want the same: a broadcast that is watched needs a dozen, however many watch.
+OPEN_PER_ADDRESS = 60
 BEACONS_PER_ADDRESS = 600  # a minute: those of 150 players
 TARGETS_BLOCKED = 3  # RFC 8216bis 6.2.5.2: 503 after three target durations
 FOREVER = f"public, max-age={segment_cache.PART_TTL_S}, immutable"

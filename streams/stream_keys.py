@@ -64,7 +64,9 @@ def create(request: SignedInRequest, channel: Channel, now: dt.datetime) -> Http
     if not form.is_valid():
         return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 400)
     if not limits.KEYS_MADE.hit(str(request.user.pk)):
-        form.add_error(None, _("The key was not made: you made many within the last hour. Use one of them, or wait an hour."))
+        form.add_error(
+            "label", _("The key was not made: you made many within the last hour. Use one of them, or wait an hour.")
+        )
         return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 429)
     try:
         _key, text = StreamKey.issue(channel.pk, now, form.cleaned_data["label"], form.expires_at(now))
