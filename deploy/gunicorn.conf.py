@@ -35,16 +35,21 @@ MEMORY = Path("/dev/shm")
 
 def on_starting(server: Any) -> None:
     """What the workers of this pool count lies in files that they share: any of them can tell the sum."""
-    port = server.cfg.bind[0].rpartition(":")[2]
     own = MEMORY / f"livestream-{os.geteuid()}"
     own.mkdir(mode=0o700, exist_ok=True)
     if own.is_symlink() or own.stat().st_uid != os.geteuid():
         raise RuntimeError(f"{own} belongs to somebody else: remove it, then start again.")
-    folder = own / f"{server.proc_name}-{port}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    for left in own.iterdir():  # by one that was killed
+        if not Path(f"/proc/{left.name}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = own / str(os.getpid())
+    folder.mkdir(exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     os.environ["POOL"] = server.proc_name
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:
