@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import logging
 import time
 
@@ -89,16 +90,22 @@ async def _readers(client: httpx.AsyncClient, broadcast: Broadcast) -> int:
 
 
 def _open(event: ingest.PublishEvent) -> Broadcast:
+    who = _who(event)
     try:
-        if not limits.UNKNOWN_KEYS.allows(who := network(event.addr)):
+        if who and not limits.UNKNOWN_KEYS.allows(who):
             raise broadcasts.PublishRefused("blocked")
         return broadcasts.open(event, timezone.now())
     except broadcasts.PublishRefused as refused:
-        if refused.reason == "unknown_key":
+        if who and refused.reason == "unknown_key":
             limits.UNKNOWN_KEYS.hit(who)
         raise
     finally:
         connection.close()  # nothing is held while the publisher waits
+
+
+def _who(event: ingest.PublishEvent) -> str | None:
+    """None for this machine itself: what ends TLS before the RTMP server speaks for everybody."""
+    return None if ipaddress.ip_address(event.addr).is_loopback else network(event.addr)
 
 
 def _leave(event: ingest.PublishEvent) -> None:

@@ -73,11 +73,12 @@ async def call(
     key: str,
     client_id: str = CLIENT,
     secret: str = site.RTMP_HOOK_SECRET,
+    addr: str = "192.0.2.7",
     more: str = "",
     **headers: str,
 ) -> Response:
     """As nginx-rtmp sends it: the publisher's own arguments come last, unescaped."""
-    fields = {"app": "live", "flashver": "FMLE/3.0", "tcurl": "rtmp://127.0.0.1/live", "addr": "192.0.2.7"}
+    fields = {"app": "live", "flashver": "FMLE/3.0", "tcurl": "rtmp://127.0.0.1/live", "addr": addr}
     body = urlencode(fields | {"clientid": client_id, "call": kind, "name": key}) + more
     path = f"/internal/rtmp/{secret}/{BOOT}/"
     return await nginx.post(path, content=body, headers=FORM | headers)
@@ -320,6 +321,11 @@ async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
     answers = [await call(nginx, "publish", f"live_{number}") for number in range(30)]
     assert [reasons(answer) for answer in answers] == [(403, "unknown_key")] * 10 + [(403, "blocked")] * 20
     assert len(looked_up) == 10
+
+
+async def test_what_ends_tls_before_the_rtmp_server_is_closed_to_nobody(nginx: AsyncClient) -> None:
+    answers = [await call(nginx, "publish", f"live_{number}", addr="127.0.0.1") for number in range(12)]
+    assert {reasons(answer) for answer in answers} == {(403, "unknown_key")}
 
 
 async def test_a_publisher_s_own_mistake_keeps_others_out_of_nothing(
