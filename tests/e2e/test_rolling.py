@@ -47,11 +47,12 @@ def looking_on(*looks: Callable[[], object]) -> Iterator[list[object]]:
 def watcher(alice: Streamer, client: httpx.Client) -> Callable[[], None]:
     """As a player does: each list names what is asked for next."""
     stream = Stream(alice, client)
-    media = stream.media()
+    name = next(iter(stream.renditions))
+    media = stream.media(name)
 
     def once() -> None:
         nonlocal media
-        before, media = media, stream.after("360p", media)
+        before, media = media, stream.after(name, media)
         assert before.next_part in media
         client.get(media.parts[-1].url).raise_for_status()
 
@@ -88,16 +89,16 @@ def renewed(site: Site, pool: str, before: set[int]) -> bool:
 def test_what_is_held_when_the_origin_is_stopped_is_answered_first(alice: Streamer) -> None:
     with httpx.Client(timeout=20) as player, alice.on_air(), ThreadPoolExecutor(1) as pool:
         stream = Stream(alice, player)
-        media = stream.uncached("360p")
-        origin = f"http://{alice.site.env['ORIGIN_LISTEN']}{httpx.URL(stream.renditions['360p']).path}"
+        name = next(iter(stream.renditions))
+        media = stream.uncached(name)
         msn, part = media.next_part
-        asked = pool.submit(httpx.get, f"{origin}?_HLS_msn={msn}&_HLS_part={part + 1}", timeout=20)
+        asked = pool.submit(httpx.get, f"{media.url}?_HLS_msn={msn}&_HLS_part={part + 1}", timeout=20)
         before = master(alice.site, "origin")
         os.kill(before, signal.SIGTERM)
         assert asked.result().status_code == 200
         until(lambda: answers(alice.site), RELOADED_S)
         assert master(alice.site, "origin") != before
-        assert stream.media().segments
+        assert stream.media(name).segments
 
 
 def answers(site: Site) -> bool:
