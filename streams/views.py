@@ -73,8 +73,3 @@ def picture(channel: Channel, broadcast: Broadcast | None, past: list[Broadcast]
         return f"/live/{channel.name}/thumbnail.jpg"
     poster = channel.poster or next((before.poster for before in past if before.poster), None)
     return poster.url if poster else None
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; no store is asked."""
-    return HttpResponse("ok", content_type="text/plain")
