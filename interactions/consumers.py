@@ -25,7 +25,7 @@ from interactions.limits import BAD_MESSAGE, Conduct, Offers, Sockets, TooMany
 from interactions.peer import Peer, Peers
 from interactions.protocol import BadMessage, Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
 from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
-from interactions.room_log import Restored
+from interactions.room_log import Out, Restored
 from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
 from interactions.speech import Moderation
@@ -243,7 +243,7 @@ class RoomConsumer(AsyncConsumer):
             if frame.epoch == room.epoch and (frame.last or 0) > room.heard:  # another process was told sooner
                 await self.chat.hub.catch_up(room)
             self.author = await self._identify()
-            banned = self.author and await room_log.out(self.chat.hub.redis, self.name, speech.wire_id(self.author)) in BANS
+            out = await self._what_keeps_out()
         except Refused:
             self.tell(protocol.no("no_room"))
             self.wire.close(NO_ROOM_CODE)
@@ -251,7 +251,7 @@ class RoomConsumer(AsyncConsumer):
         except BaseException:
             self._deadline = asyncio.get_running_loop().call_later(HELLO_S, self.wire.close, BAD_HELLO)
             raise
-        if banned:
+        if out and out.code in BANS:
             self.show_out("banned", BANNED)
             return
         session = self.session = room.join(self.socket, self.wire.close)
@@ -262,8 +262,10 @@ class RoomConsumer(AsyncConsumer):
         }
         session.welcome(frame.epoch, frame.last)
         self.wire.last_words = self.last_words
+        if out:
+            self._tell_out(out)
         if self.author and self.channel_layer:
-            await self._listen(self.author)
+            await self._listen_to_moderators(self.author)
 
     def _rtc(self) -> dict[str, Any] | None:
         if self.chat.peers.is_full:
@@ -283,8 +285,20 @@ class RoomConsumer(AsyncConsumer):
     async def _ask_author(self, user_pk: int) -> Author:
         return await database_sync_to_async(self.chat.moderation.author)(self.name, user_pk)
 
-    async def _listen(self, author: Author) -> None:
-        await self.channel_layer.group_add(f"user.{speech.wire_id(author)}", self.channel_name)
+    async def _what_keeps_out(self) -> Out | None:
+        """Who listens before looking misses nothing that is decided in between."""
+        if self.author is None:
+            return None
+        user = speech.wire_id(self.author)
+        if self.channel_layer:
+            await self.channel_layer.group_add(f"user.{user}", self.channel_name)
+        return await room_log.out(self.chat.hub.redis, self.name, user)
+
+    def _tell_out(self, out: Out | None) -> None:
+        wait_ms = speech.left_ms(out, timezone.now()) if out else None
+        self.tell({"t": "out", "code": out and out.code, "wait_ms": wait_ms})
+
+    async def _listen_to_moderators(self, author: Author) -> None:
         if author.role in MODERATORS:
             await self.channel_layer.group_add(f"mods.{self.name}", self.channel_name)
             for item in await database_sync_to_async(self.chat.moderation.queue)(self.name):
@@ -293,8 +307,12 @@ class RoomConsumer(AsyncConsumer):
     # --- what others tell -------------------------------------------------------------------------------------------------
 
     async def user_out(self, event: dict[str, Any]) -> None:
-        if event["code"] in BANS and event["room"] in (None, self.name):
+        if event["room"] not in (None, self.name):
+            return
+        if event["code"] in BANS:
             self.show_out("banned", BANNED)
+        else:  # a timeout, or the end of one: another may still hold
+            self._tell_out(await self._what_keeps_out())
 
     async def user_signed_out(self, event: dict[str, Any]) -> None:
         key = identity.session_key(self.scope)
@@ -312,7 +330,7 @@ class RoomConsumer(AsyncConsumer):
         self.session.about["you"] = speech.you(self.author)
         if before.role in MODERATORS and self.author.role not in MODERATORS:
             await self.channel_layer.group_discard(f"mods.{self.name}", self.channel_name)
-        await self._listen(self.author)
+        await self._listen_to_moderators(self.author)
         self.tell({"t": "role", "role": self.author.role})
 
     async def room_item(self, event: dict[str, Any]) -> None:

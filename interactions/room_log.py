@@ -54,6 +54,11 @@ class State(NamedTuple):
     pin: str | None
 
 
+class Out(NamedTuple):
+    code: str
+    until_ms: int | None
+
+
 class Pace(NamedTuple):
     burst: int  # so many in half a minute
     slow_ms: int
@@ -206,11 +211,11 @@ async def message(redis: Redis, room: str, n: int) -> dict[str, Any] | None:
     return json.loads(found[0].text) if found else None
 
 
-async def out(redis: Redis, room: str, user: str) -> str | None:
-    """The code of what keeps this user out of the room or the site, if something does."""
+async def out(redis: Redis, room: str, user: str) -> Out | None:
+    """What keeps this user from writing in the room or on the site, if something does."""
     for text in await redis.mget([_out(None, user), _out(room, user)]):
         if text:
-            return str(json.loads(text)["code"])
+            return Out(**json.loads(text))
     return None
 
 

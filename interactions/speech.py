@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from interactions import room_log, rules, text
 from interactions.protocol import Mod, Refused, Report, Say, near
 from interactions.room import Room
-from interactions.room_log import Pace, Restored
+from interactions.room_log import Out, Pace, Restored
 from interactions.rules import Author, Hold, Settings
 from interactions.wire import unix_ms, user_id
 
@@ -46,14 +46,18 @@ async def say(redis: Redis, moderation: Moderation, room: Room, author: Author, 
     settings = Settings.of(room.settings, room.private)
     verdict = rules.judge(settings, author, frame.text, now)
     if isinstance(verdict, Hold):
-        if code := await room_log.out(redis, room.name, wire_id(author)):
-            raise Refused(code)
+        if out := await room_log.out(redis, room.name, wire_id(author)):
+            raise Refused(out.code, left_ms(out, now))
         await database_sync_to_async(moderation.hold)(room.name, author, frame, verdict.reason, now)
         return {"t": "held", "nonce": frame.nonce}
     burst = MODERATORS_BURST if author.role in rules.MODERATORS else BURST
     pace = Pace(burst, rules.slow_s(settings, author.role) * 1000, unix_ms(now))
     n = await room_log.say(redis, room.name, message(author, frame, now), wire_id(author), frame.nonce, pace)
     return {"t": "ok", "nonce": frame.nonce, "n": n}
+
+
+def left_ms(out: Out, now: dt.datetime) -> int | None:
+    return None if out.until_ms is None else max(0, out.until_ms - unix_ms(now))
 
 
 def message(author: Author, frame: Say, now: dt.datetime) -> dict[str, Any]:

@@ -244,6 +244,46 @@ async def test_a_banned_user_s_open_socket_is_closed(
         assert (await mallory.next("bye"))["reason"] == "banned"
 
 
+async def test_a_timeout_is_told_at_once_in_every_tab_and_so_is_its_end(
+    server: Server, redis: Redis, room: str, cookie: dict[str, str]
+) -> None:
+    now_ms = int(time.time() * 1000)
+    async with client(server, room, BOB, headers=cookie) as tab, client(server, room, BOB, headers=cookie) as other:
+        for each in (tab, other):
+            await each.hello()
+        await room_log.restrict(redis, room, "u17", "timeout", now_ms + 60_000, now_ms)
+        await tell("user.u17", type="user.out", room=room, code="timeout")
+        for each in (tab, other):
+            told = await each.next("out")
+            assert told["code"] == "timeout" and 50_000 < told["wait_ms"] <= 60_000
+        async with client(server, room, BOB, headers=cookie) as late:
+            await late.hello()
+            assert (await late.next("out"))["code"] == "timeout"
+        await room_log.absolve(redis, room, "u17")
+        await tell("user.u17", type="user.out", room=room, code=None)
+        for each in (tab, other):
+            assert await each.next("out") == {"t": "out", "code": None, "wait_ms": None}
+
+
+async def test_who_is_shut_out_while_coming_in_does_not_come_in(
+    server: Server, redis: Redis, room: str, cookie: dict[str, str], moderation: FakeModeration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = 1_000_000 + int(nonce()[:6], 16)
+    look = room_log.out
+
+    async def look_late(*args: Any) -> Any:
+        found = await look(*args)
+        await room_log.restrict(redis, None, f"u{user}", "site_banned", NOW, NOW - 60_000)
+        await tell(f"user.u{user}", type="user.out", room=None, code="site_banned")
+        return found
+
+    monkeypatch.setattr(room_log, "out", look_late)
+    async with client(server, room, user, headers=cookie) as mallory:
+        await mallory.send(t="hello", v=1)
+        assert (await mallory.next("bye"))["reason"] == "banned"
+        assert await mallory.closed() == 4001
+
+
 async def test_whoever_signs_out_is_shown_out_of_that_session_s_sockets(
     server: Server, room: str, cookie: dict[str, str]
 ) -> None:

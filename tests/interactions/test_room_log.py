@@ -93,7 +93,7 @@ async def test_who_is_out_says_nothing_until_absolved(redis: Redis, room: str, w
     user = nonce()  # the site's restrictions are everybody's
     place = room if where == "room" else None
     await room_log.restrict(redis, place, user, "banned", None, NOW)
-    assert await room_log.out(redis, room, user) == "banned"
+    assert await room_log.out(redis, room, user) == ("banned", None)
     with pytest.raises(Refused) as refused:
         await room_log.say(redis, room, msg("hi"), user, nonce(), QUICK)
     assert (refused.value.code, refused.value.wait_ms) == ("banned", None)
@@ -203,7 +203,7 @@ async def test_restoring_keeps_what_is_there(redis: Redis) -> None:
     await room_log.restore(redis, name, Restored({"slow_s": 99}), NOW)
     found = await room_log.state(redis, name)
     assert (found.n, found.settings, found.private) == (1, SETTINGS, {"terms": ["bad"]})
-    assert await room_log.out(redis, name, user) == "banned"
+    assert await room_log.out(redis, name, user) == ("banned", None)
     assert await room_log.out(redis, name, "u2") is None
     await forget(redis, name)
 
