@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from interactions import identity, peer, protocol, room_log, speech
 from interactions.hub import Hub, Unavailable
-from interactions.limits import BAD_MESSAGE, Conduct, Offers, Sockets, TooMany
+from interactions.limits import BAD_MESSAGE, REFUSED, Conduct, Paces, Sockets, TooMany
 from interactions.peer import Peer, Peers
 from interactions.protocol import BadMessage, Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
 from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
@@ -30,6 +30,7 @@ from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
 from interactions.speech import Moderation
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
+from interactions.wire import user_id
 from streams.cache_client import control
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ WIRE = "livestream.wire"  # in a scope's extensions: the socket itself
 HELLO_S = 10
 INBOX = 32  # frames of a data channel that wait for their turn
 NO_LAYER = "none"  # whoever is not signed in is told nothing that others are not
-FLOOD, BANNED, SIGNED_OUT, BAD_HELLO = 4000, 4001, 4002, 4003
+FLOOD, BANNED, SIGNED_OUT, BAD_HELLO, TOO_OFTEN = 4000, 4001, 4002, 4003, 4005
 BANS = ("banned", "site_banned")
 NOT_FOLLOWING = ("followers", "shield")
 
@@ -52,7 +53,7 @@ class Chat:
     def __init__(self, moderation: Moderation, who: Who = identity.user_pk) -> None:
         self.moderation, self.who = moderation, who
         self.sockets = Sockets(settings.CHAT_SOCKETS_PER_ADDRESS)
-        self.offers = Offers()
+        self.paces = Paces(settings.CHAT_SOCKETS_PER_ADDRESS)
         self.peers = Peers(settings.CHAT_PEERS)
 
     @cached_property
@@ -69,13 +70,14 @@ class RoomConsumer(AsyncConsumer):
         self.session: Session | None = None
         self.author: Author | None = None
         self.conduct = Conduct(time.monotonic())
-        self.signalling = Signalling(chat.peers, chat.offers, self.tell_by_socket, self.take_in)
+        self.signalling = Signalling(chat.peers, chat.paces, self.tell_by_socket, self.take_in)
         self._turn = asyncio.Lock()  # one frame at a time, whichever way it comes
         self._inbox: asyncio.Queue[tuple[Peer, str | bytes]] = asyncio.Queue(INBOX)
         self._reading: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         self.address = scope["client"][0] if scope["client"] else ""
+        self.name_of_guest = secrets.token_hex(4)
         if identity.session_key(scope) is None:
             self.channel_layer_alias = NO_LAYER
         try:
@@ -143,8 +145,8 @@ class RoomConsumer(AsyncConsumer):
     def tell_by_socket(self, item: dict[str, Any]) -> None:
         self.socket.send(Frame(protocol.frame([protocol.encode(item)])))
 
-    def show_out(self, reason: str, code: int) -> None:
-        self.tell_by_socket(goodbye(reason))
+    def show_out(self, reason: str, code: int, wait_ms: int = 0) -> None:
+        self.tell_by_socket(goodbye(reason, wait_ms))
         self.wire.close(code)
 
     def last_words(self) -> bytes:
@@ -167,13 +169,13 @@ class RoomConsumer(AsyncConsumer):
             except BadMessage as error:
                 self._bear(now, BAD_MESSAGE, error, error.nonce)
             except Refused as error:
-                self.tell(protocol.no(error.code, getattr(frame, "nonce", None), error.wait_ms))
+                self._bear(now, REFUSED.get(error.code, 0), error, getattr(frame, "nonce", None))
             except (RedisError, DatabaseError, Unavailable) as error:
                 log.warning("room %s: %s", self.name, type(error).__name__)
                 self.tell(protocol.no("busy", getattr(frame, "nonce", None)))
 
     def _bear(self, now: float, cost: float, error: BadMessage | Refused, nonce: str | None) -> None:
-        self.tell(protocol.no(error.code, nonce))
+        self.tell(protocol.no(error.code, nonce, getattr(error, "wait_ms", None)))
         if not self.conduct.is_borne(now, cost):
             self.show_out("flood", FLOOD)
 
@@ -189,8 +191,8 @@ class RoomConsumer(AsyncConsumer):
             case Switch():
                 self._switch(self.session, frame, source)
             case Offer():
-                who = speech.wire_id(self.author) if self.author else self.address
-                await self.signalling.offer(frame, who, time.monotonic())
+                who = speech.wire_id(self.author) if self.author else self.name_of_guest
+                await self.signalling.offer(frame, who, self.address, time.monotonic())
             case IceCandidate():
                 await self.signalling.candidate(frame)
             case Say() | Mod() | Report():
@@ -206,16 +208,26 @@ class RoomConsumer(AsyncConsumer):
             case Mod():
                 return await speech.moderate(chat.moderation, room, author, frame, now)
             case Report():
+                self._may_ask(author)
                 return await speech.report(chat.moderation, room, author, frame, now)
 
     async def _say(self, room: Room, author: Author, frame: Say, now: dt.datetime) -> dict[str, Any]:
+        def say(author: Author) -> Awaitable[dict[str, Any]]:
+            chat = self.chat
+            return speech.say(chat.hub.redis, chat.moderation, room, author, frame, now, lambda: self._may_ask(author))
+
         try:
-            return await speech.say(self.chat.hub.redis, self.chat.moderation, room, author, frame, now)
+            return await say(author)
         except Refused as error:
-            if error.code not in NOT_FOLLOWING:
+            if error.code not in NOT_FOLLOWING or not self.chat.paces.questions.take(speech.wire_id(author), time.monotonic()):
                 raise
         self.author = await self._ask_author(author.id)  # who follows by now, perhaps
-        return await speech.say(self.chat.hub.redis, self.chat.moderation, room, self.author, frame, now)
+        return await say(self.author)
+
+    def _may_ask(self, author: Author) -> None:
+        """What anybody may send, and PostgreSQL has to look at. Raises Refused: rate."""
+        if author.role not in MODERATORS:
+            self.chat.paces.questions.charge(speech.wire_id(author), time.monotonic())
 
     def _react(self, frame: React) -> None:
         """What is too much is left out, without a word: taps are."""
@@ -230,6 +242,7 @@ class RoomConsumer(AsyncConsumer):
         transport: Transport | None = self.socket if source is None else source.chat
         if transport is None:
             raise BadMessage
+        self.conduct.switch(time.monotonic())
         session.go_on(transport, frame.last)
 
     # --- coming in --------------------------------------------------------------------------------------------------------
@@ -239,14 +252,15 @@ class RoomConsumer(AsyncConsumer):
             raise BadMessage
         self._deadline.cancel()
         try:
+            if key := identity.session_key(self.scope):  # before anybody looks whose it is
+                self.chat.paces.hello(identity.fingerprint(key), self.address, time.monotonic())
             room = await self.chat.hub.enter(self.name)
             if frame.epoch == room.epoch and (frame.last or 0) > room.heard:  # another process was told sooner
                 await self.chat.hub.catch_up(room)
             self.author = await self._identify()
             out = await self._what_keeps_out()
-        except Refused:
-            self.tell(protocol.no("no_room"))
-            self.wire.close(NO_ROOM_CODE)
+        except Refused as refused:
+            self._turn_away(refused)
             return
         except BaseException:
             self._deadline = asyncio.get_running_loop().call_later(HELLO_S, self.wire.close, BAD_HELLO)
@@ -267,8 +281,15 @@ class RoomConsumer(AsyncConsumer):
         if self.author and self.channel_layer:
             await self._listen_to_moderators(self.author)
 
+    def _turn_away(self, refused: Refused) -> None:
+        if refused.code == "rate":
+            self.show_out("rate", TOO_OFTEN, refused.wait_ms or 0)
+        else:
+            self.tell(protocol.no("no_room"))
+            self.wire.close(NO_ROOM_CODE)
+
     def _rtc(self) -> dict[str, Any] | None:
-        if self.chat.peers.is_full:
+        if self.chat.peers.is_full_for(self.address):
             return None
         who = speech.wire_id(self.author) if self.author else "guest"
         return {"iceServers": peer.ice_servers(who, int(time.time()))}
@@ -277,7 +298,10 @@ class RoomConsumer(AsyncConsumer):
         """None for whoever is not signed in; and while PostgreSQL is away, when everybody may still read."""
         try:
             user_pk = await self.chat.who(self.scope)
-            return None if user_pk is None else await self._ask_author(user_pk)
+            if user_pk is None:
+                return None
+            self.chat.paces.hellos.charge(user_id(user_pk), time.monotonic())
+            return await self._ask_author(user_pk)
         except DatabaseError as error:
             log.warning("nobody can be identified: %s", type(error).__name__)
             return None

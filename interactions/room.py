@@ -120,8 +120,8 @@ class Session:
         room.behind.discard(self)
 
 
-def goodbye(reason: str) -> dict[str, Any]:
-    return {"t": "bye", "retry_ms": random.randrange(RETURN_MS), "reason": reason}
+def goodbye(reason: str, wait_ms: int = 0) -> dict[str, Any]:
+    return {"t": "bye", "retry_ms": wait_ms + random.randrange(RETURN_MS), "reason": reason}
 
 
 def chunks(texts: Iterable[str]) -> Iterable[Frame]:

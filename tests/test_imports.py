@@ -138,14 +138,14 @@ MAY_IMPORT = {
     "interactions.limits": "interactions.protocol streams.addresses",
     "interactions.sdp": "",
     "interactions.fastlane": "",
-    "interactions.peer": "interactions.fastlane interactions.sdp interactions.transport",
+    "interactions.peer": "interactions.fastlane interactions.sdp interactions.transport streams.addresses",
     "interactions.signalling": "interactions.limits interactions.peer interactions.protocol interactions.sdp",
     "interactions.speech": "interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
     "interactions.identity": "",
     "interactions.consumers": "streams.cache_client interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
-    " interactions.signalling interactions.speech interactions.transport",
+    " interactions.signalling interactions.speech interactions.transport interactions.wire",
     "interactions.routing": "interactions.consumers",
     "livestream": "accounts interactions streams",
     "deploy": "",
