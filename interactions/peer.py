@@ -82,7 +82,8 @@ class Peer:
         except Exception as error:  # aiortc's parser says what is wrong by whatever breaks
             log.debug("an offer was not understood", exc_info=error)
             raise BadOffer("not_understood") from error
-        return sdp.named_candidates(self._pc.localDescription.sdp, settings.CHAT_ICE_ADDRESSES, own_addresses())
+        named = settings.CHAT_ICE_ADDRESSES
+        return sdp.named_candidates(self._pc.localDescription.sdp, named, own_addresses(), self.address)
 
     async def add_candidate(self, text: str) -> None:
         self.candidates += 1
