@@ -91,11 +91,11 @@ MAY_IMPORT = {
     "interactions.standing": "interactions.wire accounts interactions.models interactions.protocol interactions.rules",
     "interactions.enforcement": "interactions.identity interactions.wire"
     " accounts interactions.models interactions.protocol interactions.room_log"
-    " interactions.standing",
+    " interactions.standing streams.models",
     "interactions.messages": "interactions.wire"
-    " accounts interactions.enforcement interactions.models interactions.protocol"
+    " accounts interactions.held interactions.enforcement interactions.models interactions.protocol"
     " interactions.room_log interactions.standing",
-    "interactions.restrictions": "accounts interactions.enforcement interactions.models"
+    "interactions.restrictions": "accounts interactions.held interactions.enforcement interactions.models"
     " interactions.protocol interactions.standing",
     "interactions.room_settings": "accounts interactions.enforcement interactions.models"
     " interactions.rules interactions.standing",
@@ -118,7 +118,8 @@ MAY_IMPORT = {
     "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
     " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
     " interactions.standing interactions.words streams.moderation streams.report_admin",
-    "interactions.events": "accounts interactions.wire interactions.enforcement streams.broadcasts streams.models"
+    "interactions.events": "accounts interactions.wire interactions.held"
+    " interactions.enforcement streams.broadcasts streams.models"
     " streams.moderation",
     "interactions.archive": "interactions.wire accounts interactions.models interactions.room_log",
     "interactions.heat": "interactions.documents streams.models",
