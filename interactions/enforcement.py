@@ -31,6 +31,7 @@ from interactions.protocol import Refused
 from interactions.room_log import Restored
 from interactions.standing import channel_of
 from interactions.wire import unix_ms, user_id
+from streams.models import Broadcast
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,8 @@ def restored(room: str) -> Restored:
     settings = RoomSettings.objects.get_or_create(channel=channel)[0].rules()
     here = Q(channel=channel) | Q(channel=None)
     found = Restriction.objects.filter(here, Restriction.in_force(now)).select_related("channel")
-    return Restored(settings.public(), settings.private(), list(_wire(found)))
+    is_live = Broadcast.objects.filter(channel=channel, live_at__isnull=False, ended_at=None).exists()
+    return Restored(settings.public(), settings.private(), list(_wire(found)), is_live)
 
 
 def _wire(found: Iterable[Restriction]) -> Iterable[tuple[str | None, str, str, int | None]]:

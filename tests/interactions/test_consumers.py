@@ -324,6 +324,7 @@ async def test_a_role_that_is_given_is_told_and_in_force(
 
 async def test_reactions_are_merged_for_everybody(server: Server, redis: Redis, room: str) -> None:
     media = int(time.time() * 1000)
+    await room_log.append(redis, room, {"t": "sys", "kind": "live", "at": media - 5000})
     async with client(server, room) as one, client(server, room) as two, client(server, room) as three:
         for each in (one, two, three):
             await each.hello()
@@ -334,6 +335,25 @@ async def test_reactions_are_merged_for_everybody(server: Server, redis: Redis, 
             counts += (await three.next("rx"))["counts"]["👍"]
         assert counts == 4
     assert await redis.hget(f"chat:{{{room}}}:heat", f"{media // 1000}:👍") == b"4"
+
+
+async def test_reactions_count_as_heat_only_while_a_broadcast_is_live(server: Server, redis: Redis, room: str) -> None:
+    now_ms = int(time.time() * 1000)
+    async with client(server, room) as guest:
+        await guest.hello()
+
+        async def react(emoji: str, media: int) -> None:
+            await guest.send(t="react", emoji=emoji, count=1, media=media)
+            assert (await guest.next("rx"))["counts"] == {emoji: 1}
+
+        await react("👍", now_ms)
+        assert not await redis.exists(f"chat:{{{room}}}:heat")
+        for kind, at in (("live", now_ms), ("ended", now_ms + 1000), ("ended", now_ms - 9000)):
+            await room_log.append(redis, room, {"t": "sys", "kind": kind, "at": at})
+        await guest.until(lambda: len(guest.log) == 3)
+        await react("👍", now_ms + 900)  # seen a moment after it ended
+        await react("❤️", now_ms + 3000)
+        assert await redis.hgetall(f"chat:{{{room}}}:heat") == {f"{(now_ms + 900) // 1000}:👍".encode(): b"1"}
 
 
 async def test_taps_without_end_count_for_little(server: Server, room: str) -> None:

@@ -208,6 +208,15 @@ async def test_restoring_keeps_what_is_there(redis: Redis) -> None:
     await forget(redis, name)
 
 
+async def test_what_ended_before_the_next_went_live_does_not_end_that(redis: Redis, room: str) -> None:
+    for kind, at in (("live", NOW), ("live", NOW + 9000), ("ended", NOW + 5000)):  # told by jobs, in any order
+        await room_log.append(redis, room, {"t": "sys", "kind": kind, "at": at})
+    state = await room_log.state(redis, room)
+    assert (state.is_live, state.turned_ms) == (True, NOW + 9000)
+    await room_log.append(redis, room, {"t": "sys", "kind": "ended", "at": NOW + 20_000})
+    assert not (await room_log.state(redis, room)).is_live
+
+
 async def test_presence_is_the_sum_of_the_processes_that_live(redis: Redis, room: str) -> None:
     assert await room_log.here(redis, room, "a", 40, NOW) == 40
     assert await room_log.here(redis, room, "b", 2, NOW + 1000) == 42
