@@ -291,6 +291,8 @@ ACTIONS: dict[str, dict[str, Read]] = {
     "timeout": {"user": _user, "seconds": _seconds, "reason": _maybe(_reason)},
     "ban": {"user": _user, "reason": _maybe(_reason)},
     "absolve": {"user": _user},
+    "site_ban": {"user": _user, "reason": _maybe(_reason)},
+    "site_absolve": {"user": _user},
     "clear": {},
     "pin": {"of": _number},
     "unpin": {},

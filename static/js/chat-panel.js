@@ -1,6 +1,6 @@
 // <chat-panel channel="NAME">: the chat of a room, in words, messages and deeds. The parts of it know nothing of each other.
 
-import { isTrusted, moderates } from "live/chat-actions";
+import { aboutPerson, actions, isTrusted, moderates } from "live/chat-actions";
 import { Connection } from "live/chat-connection";
 import { Drafts } from "live/chat-drafts";
 import { Feed } from "live/chat-feed";
@@ -51,6 +51,7 @@ class ChatPanel extends HTMLElement {
     this.#log.addEventListener("click", ({ target }) => target.closest(".chat-more") && this.#openMenu(target.closest("li")));
     this.#log.addEventListener("keydown", (event) => this.#onKey(event));
     this.#reactions.send = (taken) => this.#connection.toss({ t: "react", ...taken, ...media() });
+    this.#queue.more = (row) => this.#openMenu(row, aboutPerson(row.item.by, this.#you));
     this.querySelector(".chat-again").addEventListener("click", () => this.#connection.open());
   }
 
@@ -125,9 +126,9 @@ class ChatPanel extends HTMLElement {
     return nonce;
   }
 
-  #openMenu(row) {
-    if (!row?.item) return;
-    this.#menu.show(row, this.#you, this.#pin.of, (action) => {
+  #openMenu(row, list = row?.item && actions(row.item, this.#you, this.#pin.of)) {
+    if (!list?.length) return;
+    this.#menu.show(row, list, (action) => {
       if (action.fields) this.#moderation.ask(action.fields, row.item.by);
       else if (action.does === "reply") this.#compose?.answer(row.item);
       else if (action.does === "report") this.querySelector("chat-report").ask(row.item, (reason) => this.#moderation.report(row.item, reason));
@@ -152,7 +153,7 @@ class ChatPanel extends HTMLElement {
     this.#you = this.#feed.you = this.#moderation.you = you;
     const isModerator = moderates(you?.role);
     this.toggleAttribute("moderates", isModerator);
-    this.#shield.hidden = !isModerator;
+    this.#shield.hidden = this.querySelector(".chat-clear").hidden = !isModerator;
     if (!isModerator) this.#queue.clear();
     if (this.#compose) Object.assign(this.#compose, { isModerator, disabled: you === null });
     this.querySelector(".chat-signed-out").hidden = !this.#compose || you !== null;

@@ -518,6 +518,7 @@ def test_a_message_is_reported_with_a_reason(enter: Enter) -> None:
     dialog.get_by_role("button", name="Report").click()
     frame = room.next("report")
     assert (frame["of"], frame["reason"]) == (bad["n"], "Harassment: the third time")
+        ("Lift timeout or ban", {"do": "absolve", "user": "u4"}),
     room.tell({"t": "ok", "nonce": frame["nonce"]})
     expect(room.page.locator(".chat-note")).to_contain_text("The message of mallory is reported.")
 
@@ -589,4 +590,48 @@ def test_who_wants_less_motion_sees_numbers(enter: Enter) -> None:
 def test_the_room_s_own_emoji_are_offered(enter: Enter) -> None:
     room = enter(None)
     room.tell(room.numbered(t="room", settings=SETTINGS | {"emoji": ["🔥", "🐟"]}))
+def test_the_author_of_a_held_message_is_acted_on_from_the_queue_by_keyboard(enter: Enter) -> None:
+    room = enter(CAROL)
+    room.tell({"t": "queue", "id": 7, "by": MALLORY, "text": "see x.example", "reason": "links", "at": 1})
+    room.page.get_by_role("button", name="More about mallory").focus()
+    room.page.keyboard.press("Enter")
+    expect(room.page.get_by_role("menuitem", name="Timeout 1 min")).to_be_focused()
+    expect(room.page.get_by_role("menuitem", name="Reply")).to_have_count(0)
+    room.page.get_by_role("menuitem", name="Timeout 10 min").press("Enter")
+    frame = room.next("mod")
+    assert (frame["do"], frame["user"], frame["seconds"]) == ("timeout", "u4", 600)
+    room.page.get_by_role("button", name="More about mallory").click()
+    room.page.get_by_role("menuitem", name="Ban", exact=True).click()
+    assert room.next("mod")["do"] == "ban"
+
+
+def test_a_site_moderator_bans_from_all_chats_and_undoes_it(enter: Enter) -> None:
+    room = enter(CAROL | {"role": "staff"})
+    room.say(MALLORY, "spam")
+    choose(room, "spam", "Ban from all chats of the site")
+    frame = room.next("mod")
+    assert (frame["do"], frame["user"]) == ("site_ban", "u4")
+    room.tell({"t": "ok", "nonce": frame["nonce"]})
+    note = room.page.locator(".chat-note")
+    expect(note).to_contain_text("mallory is banned from all chats of this site.")
+    note.get_by_role("button", name="Undo").click()
+    assert room.next("mod")["do"] == "site_absolve"
+
+
+def test_the_chat_is_cleared_once_that_is_confirmed(enter: Enter) -> None:
+    room = enter(CAROL)
+    room.say(MALLORY, "spam")
+    clear = room.page.get_by_role("button", name="Clear the chat")
+    dialog = room.page.get_by_role("dialog", name="Clear the chat?")
+    clear.click()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    clear.focus()
+    for key in ("Enter", "Shift+Tab", "Enter"):  # not by two presses of one key
+        room.page.keyboard.press(key)
+    assert room.next("mod")["do"] == "clear"
+    assert not [frame for frame in room.frames if frame["t"] == "mod"]
+
+
     expect(room.page.locator("chat-reactions button")).to_have_text(["🔥", "🐟"])
+    expect(room.page.get_by_role("button", name="Clear the chat")).to_be_hidden()

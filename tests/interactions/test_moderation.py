@@ -145,6 +145,19 @@ def test_nobody_acts_on_the_owner(channel: Channel, alice: User, moderator: User
     assert log() == []
 
 
+def test_a_site_moderator_bans_from_all_chats_in_the_room(
+    channel: Channel, moderator: User, alice: User, carol: User, bob: User, control: Any
+) -> None:
+    for by in (moderator, alice):
+        assert refused(by, "site_ban", user=wire(bob)) == "forbidden"
+    act(carol, "site_ban", user=wire(bob), reason="threats")
+    assert out(control, bob, None) and not out(control, bob)
+    assert refused(alice, "site_absolve", user=wire(bob)) == "forbidden"
+    act(carol, "site_absolve", user=wire(bob))
+    assert not out(control, bob, None)
+    assert log() == [("carol", "ban", "bob"), ("carol", "absolve", "bob")]
+
+
 def test_nobody_acts_on_their_like_or_on_staff(channel: Channel, alice: User, moderator: User, carol: User) -> None:
     other = moderator
     RoomRole.objects.create(channel=channel, user=User.objects.create_user("erin@example.org"), role="mod")
