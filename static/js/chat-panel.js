@@ -7,7 +7,7 @@ import { Feed } from "live/chat-feed";
 import { Moderation } from "live/chat-moderation";
 import { People } from "live/chat-people";
 import { media } from "live/chat-picture";
-import { connection as inWords, here, refusal, rules, slowSeconds } from "live/chat-words";
+import { connection as inWords, here, out, OVER, refusal, rules, slowSeconds } from "live/chat-words";
 import "live/chat-compose";
 import "live/chat-log";
 import "live/chat-menu";
@@ -59,6 +59,7 @@ class ChatPanel extends HTMLElement {
 
   #welcome(item, fresh, lost) {
     if (item.reset) this.#feed.begin();
+    this.#compose?.keepOut(null); // if something still does, it is told next
     this.dataset.transport ??= "websocket";
     this.#become(item.you);
     this.#apply(item.settings);
@@ -76,6 +77,7 @@ class ChatPanel extends HTMLElement {
     else if (item.t === "here") this.#showHere(item.count);
     else if (item.t === "rx") this.#reactions.hear(item.counts);
     else if (item.t === "role") this.#become({ ...this.#you, role: item.role });
+    else if (item.t === "out") this.#showOut(item);
     else if (item.t === "denied") this.#drafts.denied(item.nonce);
     else if (item.t === "queue") this.#queue.add(item);
     else if (item.t === "queue.done") this.#queue.remove(item.id);
@@ -98,6 +100,14 @@ class ChatPanel extends HTMLElement {
     this.#moderation.sent(nonce, n);
     const slow = slowSeconds(this.#settings);
     if (slow && !isTrusted(this.#you?.role)) this.#compose?.wait(slow * 1000);
+  }
+
+  // A timeout that begins, or (no code) is lifted.
+  #showOut({ code, wait_ms: waitMs }) {
+    const wasOut = this.#compose?.isOut;
+    this.#compose?.keepOut(code && out(code, waitMs), waitMs, () => this.#feed.note(OVER));
+    if (code) this.#feed.note(out(code, waitMs));
+    else if (wasOut) this.#feed.note(OVER);
   }
 
   #gone(isGone) {

@@ -319,6 +319,64 @@ def test_it_comes_back_with_what_it_has_and_sends_what_was_not_answered(enter: E
     first = room.next("say")
     room.tell({"t": "bye", "retry_ms": 300, "reason": "restart"})
     missed = [room.said(ALICE, "missed"), room.said(ALICE, "this, too")]
+def test_a_timeout_is_told_at_once_and_ends_by_itself(enter: Enter) -> None:
+    room = enter(BOB)
+    box = room.page.get_by_label("Message", exact=True)
+    box.fill("half a sent")
+    room.tell({"t": "out", "code": "timeout", "wait_ms": 1500})
+    expect(box).to_be_hidden()
+    reason = "You are in a timeout: you can read on, and write again at"
+    expect(room.page.locator("chat-compose").get_by_role("status").first).to_contain_text(reason)
+    expect(room.page.locator(".chat-note")).to_contain_text([reason])
+    expect(box).to_be_enabled()
+    expect(box).to_have_value("half a sent")
+    expect(room.page.locator(".chat-note")).to_contain_text([reason, "Your timeout is over"])
+    room.tell({"t": "out", "code": "timeout", "wait_ms": 600_000})
+    expect(box).to_be_hidden()
+    room.tell({"t": "out", "code": None, "wait_ms": None})
+    expect(box).to_be_enabled()
+
+
+def test_a_timeout_that_ended_while_nobody_was_connected_is_over(enter: Enter) -> None:
+    room = enter(BOB)
+    room.tell({"t": "out", "code": "timeout", "wait_ms": 600_000})
+    expect(room.page.get_by_label("Message", exact=True)).to_be_hidden()
+    room.sockets[-1].close(code=1006)
+    expect(room.page.get_by_label("Message", exact=True)).to_be_enabled()
+
+
+def test_emoji_are_chosen_by_keyboard_and_loaded_when_they_are_wanted(enter: Enter) -> None:
+    room = enter(BOB)
+    asked: list[str] = []
+    room.page.on("request", lambda request: asked.append(request.url))
+    box, opener = room.page.get_by_label("Message", exact=True), room.page.get_by_role("button", name="Emoji")
+    box.fill("well done !")
+    box.evaluate("(box) => box.setSelectionRange(10, 10)")
+    opener.focus()
+    room.page.keyboard.press("Enter")
+    picker = room.page.get_by_role("dialog", name="Emoji")
+    expect(picker.get_by_role("button", name="grinning")).to_be_focused()
+    assert [url for url in asked if "chat-emoji" in url]
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    for key in ("ArrowRight", "Enter", "ArrowDown", "Enter"):
+        room.page.keyboard.press(key)
+    expect(box).to_have_value("well done 😂🥳!")
+    room.page.keyboard.press("Escape")
+    expect(picker).to_be_hidden()
+    expect(opener).to_be_focused()
+    write(room, "well done 😂")
+    assert room.next("say")["text"] == "well done 😂"
+
+
+def test_emoji_are_chosen_on_a_phone(enter: Enter) -> None:
+    room = enter(BOB, 360)
+    room.page.get_by_role("button", name="Emoji").click()
+    room.page.get_by_role("dialog", name="Emoji").get_by_role("button", name="fire").click()
+    expect(room.page.get_by_label("Message", exact=True)).to_have_value("🔥")
+    expect(room.page.get_by_role("button", name="Send")).to_be_enabled()
+    assert room.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
     room.welcomes = {"reset": False, "items": missed, "last": room.n}
     room.sockets[-1].close(code=1012)
     expect(room.page.get_by_role("status").filter(has_text="The chat restarts")).to_be_visible()
