@@ -71,8 +71,8 @@ def deny(by: User, channel: Channel, held_id: int, now: dt.datetime) -> None:
         _tell_denied(held)
 
 
-def withdraw(user: User, channel: Channel | None) -> list[str]:
-    """The texts of what the user has waiting, there or (None) anywhere, which nobody needs to decide about any more."""
+def withdraw(user: User, channel: Channel | None) -> dict[str, Any]:
+    """Denies all that the user has waiting, there or (None) anywhere. What the log is to say of it."""
     with transaction.atomic():
         found = HeldMessage.objects.select_for_update(of=("self",)).filter(user=user, state=State.WAITING)
         held = list((found.filter(channel=channel) if channel else found).select_related("channel").order_by("at"))
@@ -80,7 +80,7 @@ def withdraw(user: User, channel: Channel | None) -> list[str]:
         for one in held:
             _tell(one.channel, {"t": "queue.done", "id": one.pk})
             _tell_denied(one)
-    return [one.text for one in held]
+    return {"held": " ".join(f"“{one.text}”" for one in held)} if held else {}
 
 
 def _decide(

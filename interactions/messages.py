@@ -77,7 +77,7 @@ def purge(by: User, channel: Channel, user: User, now: dt.datetime) -> None:
     """Everything that the user has said in the room, or wanted to."""
     require_over(by, user, channel, now)
     with transaction.atomic():
-        modlog.write(Code.PURGE, by, channel, now, user=user, held=held.withdraw(user, channel))
+        modlog.write(Code.PURGE, by, channel, now, user=user, **held.withdraw(user, channel))
         append_on_commit(channel, {"t": "purge", "user": wire_id(user)})
 
 

@@ -34,7 +34,7 @@ def ban(by: User, channel: Channel | None, user: User, now: dt.datetime, reason:
     require_over(by, user, channel, now)
     with transaction.atomic():
         _restrict(by, channel, user, Restriction.Kind.BAN, None, now, reason)
-        modlog.write(Code.BAN, by, channel, now, user=user, reason=reason, held=held.withdraw(user, channel))
+        modlog.write(Code.BAN, by, channel, now, user=user, reason=reason, **held.withdraw(user, channel))
         if channel and RoomRole.objects.filter(channel=channel, user=user).delete()[0]:
             modlog.write(Code.ROLE, by, channel, now, user=user, role=None)
             tell_on_commit(f"user.{wire_id(user)}", {"type": "user.role", "room": channel.name, "role": None})

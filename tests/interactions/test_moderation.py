@@ -330,7 +330,7 @@ def test_what_waits_of_who_is_banned_or_purged_is_denied_with_it(
     assert refused(moderator, "approve", id=first.pk) == "not_found"
     assert [item["id"] for item in moderation.queue("alice")] == [other.pk]
     assert log() == [("dora", do, "bob")]
-    assert ModAction.objects.get().detail["held"] == ["see evil.com", "and evil.org"]
+    assert ModAction.objects.get().summary == "with what waited: “see evil.com” “and evil.org”"
 
 
 def test_the_message_of_who_is_in_a_timeout_waits_on(channel: Channel, moderator: User, bob: User) -> None:
