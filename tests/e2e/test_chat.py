@@ -58,11 +58,11 @@ def test_alice_moderates_and_bob_does_not(site: Site, alice: Streamer, bob: Stre
             assert again.next("bye")["reason"] == "banned"
 
 
-CLOSE = """
+SAVE = """
 import time
 from accounts.models import User
 user = User.objects.get(channel__name="{}")
-user.is_active = False
+user.is_active = {}
 user.save()
 print(time.time())
 """
@@ -79,10 +79,13 @@ def test_a_closed_account_is_out_of_every_process_within_a_second(site: Site, al
             return time.time()
 
         seen = [threads.submit(shown_out, tab) for tab in tabs]
-        closed_at = float(site.manage("shell", "-c", CLOSE.format(mallory.name)).split()[-1])
+        closed_at = float(site.manage("shell", "-c", SAVE.format(mallory.name, False)).split()[-1])
         assert max(each.result() for each in seen) - closed_at < 1
         again = stack.enter_context(chatting(site, alice.name, mallory))
         assert again.hello()["you"] is None
+        site.manage("shell", "-c", SAVE.format(mallory.name, True))
+        back = stack.enter_context(chatting(site, alice.name, mallory))
+        assert back.hello()["you"] and back.say("sorry")["t"] == "ok"
 
 
 def test_a_held_message_is_shown_once_it_is_approved(site: Site, alice: Streamer, bob: Streamer) -> None:
