@@ -8,30 +8,27 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
 from interactions import identity, peer, protocol, room_log, speech
-from interactions.hub import Hub, Unavailable
-from interactions.limits import BAD_MESSAGE, REFUSED, Conduct, Paces, Sockets, TooMany
-from interactions.peer import Peer, Peers
+from interactions.chat import Chat
+from interactions.hub import Unavailable
+from interactions.limits import BAD_MESSAGE, REFUSED, Conduct, TooMany
+from interactions.peer import Peer
 from interactions.protocol import BadMessage, Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
 from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
-from interactions.room_log import Out, Restored
+from interactions.room_log import Out
 from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
-from interactions.speech import Moderation
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
 from interactions.wire import user_id
-from streams.cache_client import control
 
 log = logging.getLogger(__name__)
 
@@ -42,26 +39,6 @@ NO_LAYER = "none"  # whoever is not signed in is told nothing that others are no
 FLOOD, BANNED, SIGNED_OUT, BAD_HELLO, TOO_OFTEN = 4000, 4001, 4002, 4003, 4005
 BANS = ("banned", "site_banned")
 NOT_FOLLOWING = ("followers", "shield")
-
-
-Who = Callable[[identity.Scope], Awaitable[int | None]]
-
-
-class Chat:
-    """What all connections of one process share. WHO tells the user of a connection's scope, if there is one."""
-
-    def __init__(self, moderation: Moderation, who: Who = identity.user_pk) -> None:
-        self.moderation, self.who = moderation, who
-        self.sockets = Sockets(settings.CHAT_SOCKETS_PER_ADDRESS)
-        self.paces = Paces(settings.CHAT_SOCKETS_PER_ADDRESS)
-        self.peers = Peers(settings.CHAT_PEERS)
-
-    @cached_property
-    def hub(self) -> Hub:
-        return Hub(control(), self._restored)
-
-    async def _restored(self, room: str) -> Restored:
-        return await database_sync_to_async(self.moderation.restored)(room)
 
 
 class RoomConsumer(AsyncConsumer):

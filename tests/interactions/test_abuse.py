@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from interactions import room as rooms
 from interactions import room_log
-from interactions.consumers import Chat
+from interactions.chat import Chat
 from interactions.limits import Buckets, Paces, Sockets, TooMany
 from interactions.protocol import SDP_BYTES
 from interactions.rules import Author

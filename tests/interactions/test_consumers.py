@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
 from interactions import consumers, room_log
-from interactions.consumers import Chat
+from interactions.chat import Chat
 from interactions.identity import fingerprint
 from tests.interactions.rig import (
     NOW,
