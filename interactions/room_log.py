@@ -168,7 +168,7 @@ async def restore(redis: Redis, room: str, restored: Restored, now_ms: int) -> N
     for where, user, code, until_ms in restored.restrictions:
         await _restrict(redis, where, user, code, until_ms, now_ms, anew=True)
     keys = [_key(room, "room"), _key(room, "log")]
-    args = [_new_epoch(), encode(restored.settings), encode(restored.private), int(restored.is_live)]
+    args: list[str | int] = [_new_epoch(), encode(restored.settings), encode(restored.private), int(restored.is_live)]
     await redis.eval(room_scripts.BEGIN, len(keys), *keys, *args)
 
 

@@ -390,6 +390,6 @@ def test_the_menu_offers_what_the_server_would_allow(parts: Any) -> None:
     assert "Lift timeout or ban" in labels(parts, "mod", None) and "Lift timeout or ban" not in labels(parts, "mod", "mod")
     for you in ("mod", "owner"):
         assert "Ban from all chats of the site" not in labels(parts, you, None)
-    for by in (None, "mod", "owner"):
-        assert {"Ban from all chats of the site", "Lift the ban from all chats"} <= set(labels(parts, "staff", by))
+    for author in (None, "mod", "owner"):
+        assert {"Ban from all chats of the site", "Lift the ban from all chats"} <= set(labels(parts, "staff", author))
     assert "Ban from all chats of the site" not in labels(parts, "staff", "staff")
