@@ -29,17 +29,30 @@ export function actions(item, you, pinned) {
   if (pinned === of) add("Unpin", { do: "unpin" }, "message");
   else add("Pin on top", { do: "pin", of }, "message");
   if (isOwn || mayDelete(you.role, by.role)) add("Delete message", { do: "delete", of }, "message", true);
-  if (!isOwn && isOver(you.role, by.role)) {
+  return [...found, ...aboutPerson(by, you)];
+}
+
+// The part of it that needs no message.
+export function aboutPerson(by, you) {
+  const found = [];
+  const add = (label, fields, group, isGrave = false) => found.push({ label, fields: { ...fields, user: by.id }, group, isGrave });
+  if (!moderates(you?.role) || by.id === you.id) return found;
+  if (isOver(you.role, by.role)) {
     for (const [seconds, short] of TIMEOUTS) {
       found.push({ label: `Timeout ${short}`, short, fields: { do: "timeout", user: by.id, seconds }, group: "timeout" });
     }
-    add("Delete all of their messages", { do: "purge", user: by.id }, "person", true);
-    add("Ban", { do: "ban", user: by.id }, "person", true);
+    add("Delete all of their messages", { do: "purge" }, "person", true);
+    add("Ban", { do: "ban" }, "person", true);
+    add("Lift timeout or ban", { do: "absolve" }, "person");
   }
-  if (!isOwn && ["owner", "staff"].includes(you.role) && !["owner", "staff"].includes(by.role)) {
-    if (by.role !== "mod") add("Make moderator", { do: "role", user: by.id, role: "mod" }, "role");
-    if (by.role !== "vip") add("Make VIP", { do: "role", user: by.id, role: "vip" }, "role");
-    if (by.role) add("Take the role away", { do: "role", user: by.id, role: null }, "role");
+  if (you.role === "staff" && by.role !== "staff") {
+    add("Ban from all chats of the site", { do: "site_ban" }, "site", true);
+    add("Lift the ban from all chats", { do: "site_absolve" }, "site");
+  }
+  if (["owner", "staff"].includes(you.role) && !["owner", "staff"].includes(by.role)) {
+    if (by.role !== "mod") add("Make moderator", { do: "role", role: "mod" }, "role");
+    if (by.role !== "vip") add("Make VIP", { do: "role", role: "vip" }, "role");
+    if (by.role) add("Take the role away", { do: "role", role: null }, "role");
   }
   return found;
 }
@@ -59,6 +72,8 @@ export function done(fields, name) {
     timeout: () => `${name} cannot write for ${minutes(fields.seconds)}.`,
     ban: () => `${name} is banned.`,
     absolve: () => `${name} may write again.`,
+    site_ban: () => `${name} is banned from all chats of this site.`,
+    site_absolve: () => `${name} may write in the chats of this site again.`,
     purge: () => `The messages of ${name} are deleted.`,
     role: () => (fields.role ? `${name} is now ${fields.role === "mod" ? "a moderator" : "a VIP"}.` : `${name} has no role any more.`),
     set: () => "The rules of the chat are changed.",

@@ -9,6 +9,8 @@ const COMMANDS = {
   timeout: ["name [10m] [reason]", "keeps somebody from writing for a while", timeout],
   ban: ["name [reason]", "keeps somebody out for good", ([name, ...reason], room) => ({ do: "ban", user: who(name, room), ...because(reason) })],
   unban: ["name", "lifts a ban or a timeout", ([name], room) => ({ do: "absolve", user: who(name, room) })],
+  siteban: ["name [reason]", "keeps somebody out of all chats (site moderators)", ([name, ...reason], room) => ({ do: "site_ban", user: who(name, room), ...because(reason) })],
+  siteunban: ["name", "lifts a ban from all chats", ([name], room) => ({ do: "site_absolve", user: who(name, room) })],
   purge: ["name", "deletes everything that somebody said", ([name], room) => ({ do: "purge", user: who(name, room) })],
   clear: ["", "empties the chat", () => ({ do: "clear" })],
   slow: ["10 | off", "so many seconds between two messages", ([time]) => set({ slow_s: orOff(time, 0) })],

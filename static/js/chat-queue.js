@@ -6,8 +6,13 @@ import { lineOf, timeOf } from "live/chat-message";
 const WHY = { links: "holds a link" };
 
 class ChatQueue extends HTMLElement {
-  // DECIDE("approve" | "deny", item) is what a moderator asks for.
+  // DECIDE("approve" | "deny", item) is what a moderator asks for; MORE(row) is what else may be done about its author.
   decide = () => {};
+  more = () => {};
+
+  connectedCallback() {
+    this.querySelector("details").open = !matchMedia("(max-width: 36rem)").matches; // a phone's room is for the messages
+  }
 
   add(item) {
     if (this.#find(item.id)) return;
@@ -15,12 +20,14 @@ class ChatQueue extends HTMLElement {
     const name = `the message of ${item.by.name}`;
     const made = element(
       "li",
-      { "data-id": item.id },
+      { "data-id": item.id, tabIndex: -1 },
       element("p", { className: "chat-line" }, ...lineOf(item, null)),
       element("span", { className: "muted" }, WHY[item.reason] ?? item.reason, " · ", timeOf(item.at)),
       button("Approve", choose("approve"), { className: "btn btn-sm btn-outline-secondary", ariaLabel: `Approve ${name}` }),
       button("Deny", choose("deny"), { className: "btn btn-sm btn-outline-danger", ariaLabel: `Deny ${name}` }),
+      button("⋯", () => this.more(made), { className: "chat-more", ariaLabel: `More about ${item.by.name}` }),
     );
+    made.item = item;
     this.#list.append(made);
     this.#show();
   }

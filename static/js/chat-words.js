@@ -2,6 +2,7 @@
 
 export const ROLES = { owner: "Host", mod: "Mod", vip: "VIP", staff: "Staff" };
 
+const DAY_MS = 86_400_000;
 const SHIELD_SLOW_S = 10;
 const SHIELD_FOLLOW_S = 600;
 const NEEDS_WAIT = new Set(["slow", "rate", "timeout", "followers", "shield"]);
@@ -33,6 +34,19 @@ const REFUSED = {
 export function refusal(code, waitMs) {
   const wait = NEEDS_WAIT.has(code) && waitMs > 0 ? `in ${duration(waitMs)}` : null;
   return (REFUSED[code] ?? (() => `The chat refused it (${code}).`))(wait);
+}
+
+// What keeps somebody from writing, and until when.
+export function out(code, waitMs, now = Date.now()) {
+  if (code !== "timeout" || !(waitMs > 0)) return refusal(code, waitMs);
+  return `You are in a timeout: you can read on, and write again ${waitMs < DAY_MS ? "at" : "on"} ${moment(now + waitMs, waitMs)}.`;
+}
+
+export const OVER = "Your timeout is over: you can write again.";
+
+function moment(at, waitMs) {
+  const style = waitMs < 120_000 ? { timeStyle: "medium" } : waitMs < DAY_MS ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
+  return new Intl.DateTimeFormat(undefined, style).format(at);
 }
 
 export function duration(ms) {
@@ -71,7 +85,7 @@ const CLOSED = {
 export function connection({ name, reason, inMs }) {
   if (name === "connecting") return "Connecting…";
   if (name === "waiting") {
-    const why = reason === "flood" ? "Too much came from here at once." : reason === "restart" ? "The chat restarts." : "No connection.";
+    const why = ["flood", "rate"].includes(reason) ? "Too much came from here at once." : reason === "restart" ? "The chat restarts." : "No connection.";
     return `${why} Trying again ${inMs > 1500 ? `in ${duration(inMs)}` : "now"}…`;
   }
   if (name === "offline") return "You are offline. The chat comes back when you do.";
