@@ -3,6 +3,7 @@
 import { actions } from "live/chat-actions";
 import { button, element } from "live/chat-dom";
 import { spoken, timeOf } from "live/chat-message";
+import { _, format } from "live/i18n";
 
 const GAP_PX = 4;
 
@@ -16,7 +17,7 @@ class ChatMenu extends HTMLElement {
 
   // CHOOSE(action, row) is called with what is chosen.
   show(row, you, pinned, choose) {
-    this.ariaLabel = `Actions for the message of ${row.item.by.name}`;
+    this.ariaLabel = format(_("Actions for the message of {name}"), { name: row.item.by.name });
     const groups = grouped(actions(row.item, you, pinned));
     const pick = (action) => () => (this.hidePopover(), choose(action, row));
     this.replaceChildren(
