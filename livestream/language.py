@@ -20,7 +20,6 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.i18n import JavaScriptCatalog, set_language
 
 KEPT_FOR = dt.timedelta(days=365)
-SOON = dt.timedelta(minutes=1)  # while servers of two versions answer
 
 
 @csrf_exempt  # a token would give every stranger a cookie; browsers say themselves whether another site asks
@@ -51,9 +50,9 @@ def words(request: HttpRequest, code: str, version: str) -> HttpResponseBase:
         raise Http404
     with translation.override(code):
         response = Catalogue.as_view()(request)
-    kept_for = KEPT_FOR if version == _version(code) else SOON
     response["Content-Language"] = code
-    patch_cache_control(response, public=True, max_age=int(kept_for.total_seconds()))
+    if version == _version(code):  # not so while servers of two versions answer
+        patch_cache_control(response, public=True, max_age=int(KEPT_FOR.total_seconds()))
     return response
 
 

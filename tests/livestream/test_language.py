@@ -72,7 +72,7 @@ def test_scripts_have_their_words_in_every_language_but_english(client: Client) 
 
 
 def test_words_of_another_version_are_not_kept(client: Client) -> None:
-    assert "max-age=60" in client.get("/words/de/0123456789ab.js")["Cache-Control"]
+    assert "no-store" in client.get("/words/de/0123456789ab.js")["Cache-Control"]
     assert client.get("/words/fr/0123456789ab.js").status_code == 404
 
 
