@@ -96,7 +96,7 @@ class Category(models.Model):
         ordering = ("name",)
 
     def __str__(self) -> str:
-        return self.name
+        return gettext(self.name)
 
 
 class Channel(models.Model):

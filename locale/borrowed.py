@@ -1,6 +1,20 @@
-"""What allauth says here and translates in another tone: script/messages finds it, so that our own translation counts."""
+"""Words from elsewhere, for script/messages to find: categories that `manage.py init` makes, and what allauth says here and
+translates in another tone."""
 
 from django.utils.translation import gettext_noop as _
+
+_("Games")
+_("Music")
+_("Art")
+_("Talk")
+_("Coding")
+_("Sports")
+_("Science")
+_("Cooking")
+_("Making")
+_("Learning")
+_("News")
+_("Outdoors")
 
 _("Use your password")
 _("Use authenticator app or code")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
-from accounts.models import User
+from accounts.models import Category, User
+from streams.management.commands.init import CATEGORIES
 from tests.pages import text
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -58,6 +60,12 @@ def test_it_says_du(catalogue: list[tuple[str, str]]) -> None:
 def sentence_begins(german: str) -> bool:
     """There, “Sie” is she, it or they as well."""
     return all(match.start() == 0 or german[match.start() - 2] in ".:!?" for match in FORMAL.finditer(german))
+
+
+def test_categories_that_come_with_the_site_have_german_names_and_others_their_own() -> None:
+    with translation.override("de"):
+        assert all(str(Category(name=name)) != name for name in set(CATEGORIES.values()))
+        assert str(Category(name="Schach")) == "Schach"
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------------
