@@ -126,7 +126,7 @@ def is_literal(words: ast.expr) -> bool:
 
 
 def is_fixed(words: ast.expr) -> bool:
-    return is_literal(words) or isinstance(words, ast.Attribute)  # a record's name may be in locale/borrowed.py
+    return is_literal(words) or isinstance(words, ast.Attribute)  # a record's name may be in accounts/borrowed.py
 
 
 def name(node: ast.AST) -> str:
