@@ -13,7 +13,7 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from interactions import room_log
+from interactions import metrics, room_log
 from interactions.room import Room
 from interactions.room_log import LOG_ITEMS, Entry, Refused, Restored, State
 
@@ -206,7 +206,12 @@ class Hub:
                     log.warning("control Redis: %s", type(error).__name__)
                 except Exception:  # PostgreSQL may be away: the next look tries again
                     log.exception("room %s could not be looked after", room.name)
+            self._publish()
             await self._forget_idle()
+
+    def _publish(self) -> None:
+        metrics.sessions.set(sum(len(room.sessions) for room in self.rooms.values()))
+        metrics.tally.publish()
 
     async def _count(self, room: Room) -> None:
         here = await room_log.here(self.redis, room.name, self.process, len(room.sessions), _now_ms())

@@ -15,7 +15,7 @@ from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessi
 from aiortc.sdp import candidate_from_sdp
 from django.conf import settings
 
-from interactions import fastlane, sdp
+from interactions import fastlane, metrics, sdp
 from interactions.sdp import BadOffer
 from interactions.transport import LOSSY_BYTES, Frame
 
@@ -143,10 +143,12 @@ class Peers:
     def make(self, hear: Callable[[Peer, str | bytes], None], closed: Callable[[Peer], None]) -> Peer:
         peer = Peer(self, hear, closed)
         self.open.add(peer)
+        metrics.peers.set(len(self.open))
         return peer
 
     def forget(self, peer: Peer, connection: RTCPeerConnection) -> None:
         self.open.discard(peer)
+        metrics.peers.set(len(self.open))
         task = asyncio.get_running_loop().create_task(connection.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

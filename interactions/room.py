@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from interactions.metrics import tally
 from interactions.protocol import encode, frame
 from interactions.room_log import LOG_ITEMS, Entry, State
 from interactions.transport import Frame, Transport
@@ -51,18 +52,20 @@ class Session:
 
     def hand_over(self) -> None:
         """What this one has not got yet, as far as it takes it in."""
-        room = self.room
+        room, before = self.room, self.at
         while self.at < room.serial:
             if not self.transport.is_open or self.transport.buffered > PAUSE_BYTES:
                 room.behind.add(self)
-                return
+                break
             index = self.at - room.base
             if index < 0:
                 self.give_up()
-                return
+                break
             self.transport.send(room.ring[index])
             self.at += 1
-        room.behind.discard(self)
+        else:
+            room.behind.discard(self)
+        tally.delivered += self.at - before
 
     def look_after(self, now: float) -> None:
         """Give up on who takes nothing in any more."""

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from interactions import api, dashboard
+from interactions import api, broadcast_chat, dashboard
 
 urlpatterns = [
+    path("dashboard/broadcasts/<slug:broadcast_id>/chat/", broadcast_chat.broadcast_chat, name="broadcast_chat"),
     path("dashboard/chat/", dashboard.chat, name="dashboard_chat"),
     path("dashboard/chat/settings/", dashboard.change_settings, name="chat_settings"),
     path("dashboard/chat/shield/", dashboard.shield, name="chat_shield"),

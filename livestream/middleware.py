@@ -1,6 +1,21 @@
+import secrets
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 from django.utils.deprecation import MiddlewareMixin
+
+from streams import logged
+
+
+class NameRequests(MiddlewareMixin):
+    """A name for each request, in its log lines and its answer: one that a client sends could be anybody's."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        logged.note(request=secrets.token_hex(8))
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response["X-Request-ID"] = logged.about()["request"]
+        return response
 
 
 class KeepOutOfCaches(MiddlewareMixin):

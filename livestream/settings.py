@@ -12,6 +12,8 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from livestream.logs import FORMATTERS
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -57,6 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "livestream.middleware.NameRequests",
     "livestream.middleware.KeepOutOfCaches",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -142,6 +145,8 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [CONTROL_REDIS_URL], "prefix": "layer"},
     }
 }
+# The store without which this pool answers nobody: the others do less then, but go on.
+NEEDED_STORE = {"origin": "redis_segments", "chat": "redis_control"}.get(env.str("POOL", "web"), "postgresql")
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 
@@ -212,6 +217,12 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "livestream@localhost")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if PUBLIC_URL.startswith("https://") else 0
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # what else is below this host is not ours to decide
+    "security.W008",  # what ends TLS redirects to it; the RTMP server and Prometheus come by the loopback address, without
+    "security.W021",
+]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"  # only the embed page may be framed
@@ -277,12 +288,14 @@ TURN_SECRET = env.str("TURN_SECRET", "")
 if TURN_URL and not TURN_SECRET:
     raise ImproperlyConfigured("TURN_URL is set without TURN_SECRET: give the secret that the TURN server knows")
 
+LOG_FORMAT = env.str("LOG_FORMAT", "text")
+if LOG_FORMAT not in FORMATTERS:
+    raise ImproperlyConfigured(f"LOG_FORMAT={LOG_FORMAT} is unknown: choose {' or '.join(FORMATTERS)}")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"discreet": {"()": "livestream.logs.Discreet"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["discreet"]}},
+    "formatters": {"chosen": {"()": FORMATTERS[LOG_FORMAT]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {name: {"level": "WARNING"} for name in ("httpx", "procrastinate", "aioice", "aiortc", "axes")},
 }

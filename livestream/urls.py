@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import views as accounts
-from livestream import language, media, theme
+from livestream import health, language, media, metrics, theme
 
 # the site's own login, whose attempts are limited
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -21,6 +21,10 @@ urlpatterns = [
     path("media/<path:path>", media.picture, name="media"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("internal/metrics", metrics.of_pool),
+    path("internal/metrics/site", metrics.of_site),
     path("theme/", theme.choose, name="theme"),
     path("language/", language.choose, name="language"),
     path("words/<slug:code>/<slug:version>.js", language.words, name="words"),

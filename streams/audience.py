@@ -78,6 +78,14 @@ return here
 """
 
 
+# KEYS seen of each, ARGV since (ms): hundreds of replies would take ten times as long to read
+WATCHING = """
+local found = {}
+for i, key in ipairs(KEYS) do found[i] = redis.call('ZCOUNT', key, ARGV[1], '+inf') end
+return found
+"""
+
+
 class NotCounted(Exception):
     """UNKNOWN broadcast, RENDITION that it does not have, or an address that is FULL."""
 
@@ -100,10 +108,8 @@ async def tell(redis: Redis, broadcast_id: str, address: str, beacon: Beacon, no
 
 
 async def watching(redis: Redis, broadcast_ids: Sequence[str], now_ms: int) -> dict[str, int]:
-    async with redis.pipeline(transaction=False) as pipe:
-        for broadcast_id in broadcast_ids:
-            pipe.zcount(_key(broadcast_id, "seen"), now_ms - HEARD_MS, "+inf")
-        return dict(zip(broadcast_ids, await pipe.execute(), strict=True))
+    keys = [_key(broadcast_id, "seen") for broadcast_id in broadcast_ids]
+    return dict(zip(broadcast_ids, await redis.register_script(WATCHING)(keys=keys, args=[now_ms - HEARD_MS]), strict=True))
 
 
 def viewers_now(broadcast_ids: Sequence[str]) -> dict[str, int]:

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from accounts.models import Channel
-from streams import advice, leases, rtmp, segment_cache
+from streams import advice, capacity, leases, rtmp, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.hls.timeline import PRELUDE_MS, PRELUDE_SEGMENTS
 from streams.ingest import PublishEvent
@@ -87,6 +87,7 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
     try:
         with transaction.atomic():
             channel = _usable_channel(key.channel_id, now)
+            renditions = _affordable(ladder(profile, settings.LARGEST_TRANSCODE))
             broadcast = Broadcast.objects.create(
                 channel=channel,
                 title=channel.title,
@@ -96,7 +97,7 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
                 key_hash=key.hash,
                 addr=event.addr,
                 part_ms=PART_MS[Channel.Latency(channel.latency)],
-                ladder=ladder(profile, settings.LARGEST_TRANSCODE),
+                ladder=renditions,
                 profile=key.profile or None,
                 started_at=now,
             )
@@ -108,7 +109,7 @@ def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
         refuse(key.channel_id, "already_live", event.addr, now)
         raise PublishRefused("already_live") from error
     except PublishRefused as refused:
-        if refused.reason == "suspended":
+        if refused.reason in ("suspended", "no_encoder"):
             refuse(key.channel_id, refused.reason, event.addr, now)
         raise
     return broadcast
@@ -122,6 +123,15 @@ def _usable_channel(channel_id: int, now: dt.datetime) -> Channel:
     if channel.is_suspended(now):
         raise PublishRefused("suspended")
     return channel
+
+
+def _affordable(wanted: list[str]) -> list[str]:
+    renditions = capacity.cut(wanted)
+    if not renditions:
+        raise PublishRefused("no_encoder")
+    if len(renditions) < len(wanted):
+        log.warning("there is no encoder free for %s", ", ".join(wanted[len(renditions) :]))
+    return renditions
 
 
 def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:

@@ -72,23 +72,21 @@ class Cards:
         return live + [Card(found[key]) for key in keys if key in found]
 
 
-def page(wanted: Wanted, number: str | int, followed: Sequence[Card], now: dt.datetime) -> Page[Card]:
-    """Those that are shown above it, because they are followed, are left out."""
-    above = {card.channel.pk for card in followed}
-    rows = [row for row in on_air(channels(wanted, now)) if row.channel not in above]
+def page(wanted: Wanted, number: str | int, follower: User | AnonymousUser, now: dt.datetime) -> tuple[list[Card], Page[Card]]:
+    """Who of those that somebody follows is live, the most watched first: above the first page of all, not on it again."""
+    rows = on_air(channels(wanted, now))
     viewers = audience.viewers_now([row.id for row in rows])
+    follows = set() if wanted.narrows or number != 1 else followed_by(follower)
+    above = sort([row for row in rows if row.channel in follows], "viewers", viewers)[:PER_PAGE]
+    shown = set(above)
+    below = sort([row for row in rows if row not in shown], wanted.sort, viewers)
     off_air = not_on_air(wanted, now) if wanted.offline or wanted.q else None  # a search is for anybody
-    found: Any = Cards(sort(rows, wanted.sort, viewers), off_air, viewers)
-    return Paginator(found, PER_PAGE).get_page(number)
+    found: Any = Cards(below, off_air, viewers)
+    return cards(above, viewers), Paginator(found, PER_PAGE).get_page(number)
 
 
-def followed(user: User | AnonymousUser, now: dt.datetime) -> list[Card]:
-    """Who of those that somebody follows is live: the most watched first."""
-    if not user.is_authenticated:
-        return []
-    rows = on_air(visible(now) & Q(pk__in=Follow.objects.filter(user=user).values("channel")))
-    viewers = audience.viewers_now([row.id for row in rows])
-    return cards(sort(rows, "viewers", viewers)[:PER_PAGE], viewers)
+def followed_by(user: User | AnonymousUser) -> set[int]:
+    return set(Follow.objects.filter(user=user).values_list("channel", flat=True)) if user.is_authenticated else set()
 
 
 # --- what is asked for ----------------------------------------------------------------------------------------------------
@@ -96,7 +94,9 @@ def followed(user: User | AnonymousUser, now: dt.datetime) -> list[Card]:
 
 def visible(now: dt.datetime) -> Q:
     """Suspended channels and closed accounts are listed nowhere."""
-    return (Q(suspended_until=None) | Q(suspended_until__lte=now)) & Q(owner__is_active=True)
+    # Not a join: that reads all users as often as all channels are counted.
+    closed = User.objects.filter(is_active=False)
+    return (Q(suspended_until=None) | Q(suspended_until__lte=now)) & ~Q(owner__in=closed)
 
 
 def channels(wanted: Wanted, now: dt.datetime) -> Q:
@@ -131,6 +131,8 @@ def sort(rows: Sequence[OnAir], by: str, viewers: dict[str, int]) -> list[OnAir]
 
 
 def cards(rows: Sequence[OnAir], viewers: dict[str, int]) -> list[Card]:
+    if not rows:
+        return []
     found = Broadcast.objects.select_related("channel__category").in_bulk([row.id for row in rows])
     live = [found[row.id] for row in rows if row.id in found]  # one may have been deleted in between
     return [Card(broadcast.channel, broadcast, viewers.get(broadcast.pk)) for broadcast in live]

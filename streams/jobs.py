@@ -26,6 +26,7 @@ from streams import (
     encoder,
     figures,
     leases,
+    metrics,
     notices,
     purge,
     reconcile,
@@ -72,11 +73,13 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
     began, outcome = time.monotonic(), Outcome.ENDED
     try:
         job = await in_database(_job)(broadcast_id, rendition, epoch)
-        outcome = await _encode(job)
+        with metrics.encodes.labels(rendition).track_inprogress():
+            outcome = await _encode(job)
     except asyncio.CancelledError:
         outcome = Outcome.CANCELLED
         raise
     finally:
+        metrics.encodes_ended.labels(rendition, outcome.name.lower()).inc()
         steady = time.monotonic() - began >= STEADY_S
         await in_database(_release)(broadcast_id, rendition, epoch, outcome, steady)
     return outcome.value

@@ -63,6 +63,19 @@ SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND
 
 WITHDRAWN = "SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND withdrawn"
 
+WANTED = f"""
+SELECT count(*) FROM streams_broadcast b CROSS JOIN jsonb_array_elements_text(b.ladder) AS wanted (rendition)
+WHERE b.state IN {OPEN} AND NOT EXISTS (
+  SELECT FROM streams_encodelease l WHERE l.broadcast_id = b.id AND l.rendition = wanted.rendition AND l.withdrawn
+)
+"""
+
+HEALTH = f"""
+SELECT rendition, count(*), sum(failures), extract(epoch FROM max(clock_timestamp() - expires_at))::float + %(ttl)s
+FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
+WHERE NOT withdrawn GROUP BY rendition
+"""
+
 LAPSED = f"""
 FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
 WHERE l.expires_at < clock_timestamp() AND NOT l.withdrawn
@@ -132,6 +145,20 @@ def withdraw(broadcast_id: str, rendition: str) -> int:
     """Give the rendition up; returns its last epoch."""
     with connection.cursor() as cursor:
         cursor.execute(WITHDRAW, {"broadcast": broadcast_id, "rendition": rendition})
+        return int(cursor.fetchone()[0])
+
+
+def health() -> list[tuple[str, int, int, float]]:
+    """(rendition, leases of what is on, failures in a row, seconds since the longest silent one was renewed)."""
+    with connection.cursor() as cursor:
+        cursor.execute(HEALTH, {"ttl": TTL_S})
+        return cursor.fetchall()
+
+
+def wanted() -> int:
+    """How many renditions of what is on are to be encoded."""
+    with connection.cursor() as cursor:
+        cursor.execute(WANTED)
         return int(cursor.fetchone()[0])
 
 

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
 
-from streams import audience, beacon, segment_cache
+from streams import audience, beacon, metrics, segment_cache
+from streams.addresses import PerAddress, PerMinute, TooMany
 from streams.audience import NotCounted
 from streams.beacon import BadBeacon
 from streams.cache_client import segments
@@ -30,6 +31,10 @@ Send = Callable[[Message], Awaitable[None]]
 START_S = 10.0  # how long a first request waits for a broadcast that is starting
 STATE_S = 10.0
 HINTS_AHEAD = 2
+# What waits keeps a place that others need, so one address has no more than a third of two cores'. The edge asks once for all
+# who want the same: a broadcast that is watched needs a dozen, however many watch.
+OPEN_PER_ADDRESS = 60
+BEACONS_PER_ADDRESS = 600  # a minute: those of 150 players
 TARGETS_BLOCKED = 3  # RFC 8216bis 6.2.5.2: 503 after three target durations
 FOREVER = f"public, max-age={segment_cache.PART_TTL_S}, immutable"
 FRESH = "max-age=0, no-cache"
@@ -65,6 +70,8 @@ class Origin:
 
     def __init__(self) -> None:
         self._watches: Watches | None = None
+        self._open = PerAddress(OPEN_PER_ADDRESS)
+        self._beacons = PerMinute(BEACONS_PER_ADDRESS)
 
     @property
     def watches(self) -> Watches:
@@ -74,12 +81,13 @@ class Origin:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
+        address = scope["client"][0] if scope["client"] else ""
         try:
-            if match := BEACON.fullmatch(scope["path"]):
-                answer = await self._hear(match[1], scope, receive)
-            else:
-                query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-                answer = await self.answer(scope["method"], scope["path"], query)
+            with self._open.one_more(address):
+                answer = await self._answer(address, scope, receive)
+        except TooMany:
+            metrics.turned_away.labels("address").inc()
+            answer = UNAVAILABLE
         except (BadQuery, BadBeacon) as error:
             answer = Answer(400, f"{error}.\n".encode())
         except NotCounted as error:
@@ -90,6 +98,12 @@ class Origin:
             log.warning("segments Redis: %s", type(error).__name__)
             answer = UNAVAILABLE
         await _send(answer, scope["method"], send)
+
+    async def _answer(self, address: str, scope: Message, receive: Receive) -> Answer:
+        if match := BEACON.fullmatch(scope["path"]):
+            return await self._hear(match[1], address, scope, receive)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        return await self.answer(scope["method"], scope["path"], query)
 
     async def answer(self, method: str, path: str, query: dict[str, str]) -> Answer:
         if method not in ("GET", "HEAD"):
@@ -139,13 +153,14 @@ class Origin:
         jpeg = await segment_cache.thumbnail(redis, page["id"])
         return Answer(200, jpeg, "image/jpeg", SHORTLY) if jpeg else NOT_FOUND
 
-    async def _hear(self, broadcast_id: str, scope: Message, receive: Receive) -> Answer:
+    async def _hear(self, broadcast_id: str, address: str, scope: Message, receive: Receive) -> Answer:
         if scope["method"] != "POST":
             return Answer(405, headers={"allow": "POST"})
         if dict(scope["headers"]).get(b"sec-fetch-site", b"same-origin") != b"same-origin":
             return Answer(403, b"Players tell of themselves from this site's own pages.\n")
+        if not self._beacons.take(address, time.monotonic()):
+            return Answer(429, b"This address tells more than its players would.\n", headers={"retry-after": "15"})
         found = beacon.parse(await _body(receive))
-        address = scope["client"][0] if scope["client"] else ""
         return _viewers(await audience.tell(self.watches.redis, broadcast_id, address, found, _now_ms()))
 
     async def _state(self, name: str, after: str) -> Answer:

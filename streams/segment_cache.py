@@ -29,7 +29,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from asgiref.sync import async_to_sync
 from redis.asyncio import Redis
 
-from streams import cache_scripts
+from streams import cache_scripts, metrics
 from streams.cache_client import segments
 from streams.cache_scripts import PART_TTL_S, TTL_S
 from streams.hls.playlist import Constants, Variant
@@ -152,6 +152,7 @@ class Writer:
     async def _run(self, script: str, *args: str | bytes | int) -> Any:
         answer = await self.scripts[script](keys=self.keys, args=[self.epoch, *args])
         if answer == b"FENCED":
+            metrics.stale_writes.labels(self.rendition).inc()
             raise Fenced
         if answer == b"FORGOTTEN":
             raise Forgotten
@@ -172,7 +173,10 @@ class Writer:
 
     async def store(self, part: Part, data: bytes, now_ms: int) -> int:
         """Store a part and announce it; returns its number."""
-        return int(await self._run("STORE", part.encode(), data, now_ms))
+        number = int(await self._run("STORE", part.encode(), data, now_ms))
+        metrics.media.labels(self.rendition).inc(part.duration_ms / 1000)
+        metrics.part_latency.labels(self.rendition).observe((now_ms - part.at_ms - part.duration_ms) / 1000)
+        return number
 
     async def boundary(self, era: int, pts_ms: int, now_ms: int) -> Tick | None:
         """Ask the segment clock which segment begins at this presentation time, if any does."""

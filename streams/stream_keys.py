@@ -18,6 +18,7 @@ from pymongo.errors import PyMongoError
 
 from accounts.models import Channel
 from accounts.requests import SignedInRequest
+from streams import limits
 from streams.dashboard import LiveState, is_fragment, streamer_required
 from streams.documents import StreamKey
 from streams.forms import KeyForm
@@ -62,6 +63,11 @@ def create(request: SignedInRequest, channel: Channel, now: dt.datetime) -> Http
     form = KeyForm(request.POST)
     if not form.is_valid():
         return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 400)
+    if not limits.KEYS_MADE.hit(str(request.user.pk)):
+        form.add_error(
+            "label", _("The key was not made: you made many within the last hour. Use one of them, or wait an hour.")
+        )
+        return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 429)
     try:
         _key, text = StreamKey.issue(channel.pk, now, form.cleaned_data["label"], form.expires_at(now))
     except PyMongoError:

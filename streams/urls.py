@@ -22,6 +22,5 @@ urlpatterns = [
     path("dashboard/broadcasts/<slug:broadcast_id>/", past.broadcast, name="past_broadcast"),
     path("following/", following.following, name="following"),
     path("api/v1/channels/<slug:name>/", api.ChannelView.as_view(), name="api_channel"),
-    path("healthz", views.healthz, name="healthz"),
     path("internal/rtmp/<str:secret>/<slug:boot>/", webhooks.rtmp_hook),
 ]

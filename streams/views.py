@@ -25,9 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
     form = DirectoryForm(request.GET)
     form.is_valid()  # what is not understood is said, and left out
     wanted = directory.Wanted(**{name: value for name, value in form.cleaned_data.items() if value})
-    number = request.GET.get("page", 1)
-    followed = [] if wanted.narrows or number != 1 else directory.followed(request.user, now)
-    page = directory.page(wanted, number, followed, now)
+    followed, page = directory.page(wanted, request.GET.get("page", 1), request.user, now)
     found = {"wanted": wanted, "page": page, "followed": followed}
     return render(request, "streams/home.html", {"form": form, "categories": Category.objects.all(), "now": now, **found})
 
@@ -75,8 +73,3 @@ def picture(channel: Channel, broadcast: Broadcast | None, past: list[Broadcast]
         return f"/live/{channel.name}/thumbnail.jpg"
     poster = channel.poster or next((before.poster for before in past if before.poster), None)
     return poster.url if poster else None
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; no store is asked."""
-    return HttpResponse("ok", content_type="text/plain")

@@ -12,7 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import segment_cache
+from streams import metrics, segment_cache
 from streams.hls import playlist
 from streams.hls.timeline import BadRecord, Timeline, decode
 from streams.segment_cache import Master
@@ -85,6 +85,7 @@ class Watch:
         if ready():
             return
         if self.room.locked():
+            metrics.turned_away.labels("process").inc()
             raise Timeout
         async with self.room:
             await self.wait_for(ready, timeout_s)
@@ -93,8 +94,9 @@ class Watch:
         """Raises Timeout."""
         self.waiting += 1
         try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(ready)
+            with metrics.waiting.track_inprogress():
+                async with asyncio.timeout(timeout_s), self._changed:
+                    await self._changed.wait_for(ready)
         except TimeoutError as error:
             raise Timeout from error
         finally:
@@ -180,7 +182,8 @@ class Watches:
         if self._pages_room.locked():
             return await segment_cache.shown(self.redis, channel)
         async with self._pages_room:
-            return await self._changed_page(channel, after, timeout_s)
+            with metrics.waiting.track_inprogress():
+                return await self._changed_page(channel, after, timeout_s)
 
     async def _changed_page(self, channel: str, after: str, timeout_s: float) -> dict[str, Any] | None:
         self._listen()

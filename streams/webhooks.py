@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import logging
 import time
 
@@ -16,7 +17,8 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from streams import broadcasts, ingest, rtmp
+from streams import broadcasts, ingest, limits, logged, metrics, rtmp
+from streams.addresses import network
 from streams.models import Broadcast
 
 log = logging.getLogger(__name__)
@@ -36,19 +38,24 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
         event = ingest.parse(request.body, boot)
     except ingest.BadEvent as error:
         log.info("publisher refused: %s", error.code)
+        metrics.hooks.labels("unreadable", error.code).inc()
         return _refusal(error.code)
     if event.kind == "publish_done":
         await sync_to_async(_leave)(event)
         return JsonResponse({"code": 0})
     try:
-        return _rename(await _publish(event))
+        broadcast = await _publish(event)
+        metrics.hooks.labels(event.kind, "accepted").inc()
+        return _rename(broadcast)
     except broadcasts.PublishRefused as refused:
+        metrics.hooks.labels(event.kind, refused.reason).inc()
         log.info("publisher from %s refused: %s", event.addr, refused.reason)
         return _refusal(refused.reason)
 
 
 async def _publish(event: ingest.PublishEvent) -> Broadcast:
     broadcast = await sync_to_async(_open)(event)
+    logged.note(broadcast=broadcast.pk)
     async with rtmp.client() as client:
         if not await _encoders_ready(client, broadcast):
             await sync_to_async(_give_up)(broadcast, event)
@@ -83,14 +90,28 @@ async def _readers(client: httpx.AsyncClient, broadcast: Broadcast) -> int:
 
 
 def _open(event: ingest.PublishEvent) -> Broadcast:
+    who = _who(event)
     try:
+        if who and not limits.UNKNOWN_KEYS.allows(who):
+            raise broadcasts.PublishRefused("blocked")
         return broadcasts.open(event, timezone.now())
+    except broadcasts.PublishRefused as refused:
+        if who and refused.reason == "unknown_key":
+            limits.UNKNOWN_KEYS.hit(who)
+        raise
     finally:
         connection.close()  # nothing is held while the publisher waits
 
 
+def _who(event: ingest.PublishEvent) -> str | None:
+    """None for this machine itself: what ends TLS before the RTMP server speaks for everybody."""
+    return None if ipaddress.ip_address(event.addr).is_loopback else network(event.addr)
+
+
 def _leave(event: ingest.PublishEvent) -> None:
-    if broadcasts.publisher_left(event.session, timezone.now()):
+    left = broadcasts.publisher_left(event.session, timezone.now())
+    metrics.hooks.labels(event.kind, "left" if left else "of_nothing_open").inc()
+    if left:
         log.info("publisher %s left", event.session)
 
 

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "streams.hls": "",
     "streams.reasons": "",
     "streams.rtmp": "",
-    "streams.worker": "",
+    "streams.worker": "streams.logged",
     "streams.ladder": "",
     "streams.ffmpeg": "streams.hls streams.ladder",
     "streams.ingest": "",
@@ -30,21 +30,26 @@ MAY_IMPORT = {
     "streams.audience": "streams.addresses streams.beacon streams.segment_cache",
     "streams.figures": "streams.audience streams.documents streams.models",
     "streams.thumbnails": "streams.hls streams.ladder streams.models streams.segment_cache",
-    "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts",
+    "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts streams.metrics",
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
     "streams.measure": "streams.hls",
-    "streams.watch": "streams.hls streams.segment_cache",
+    "streams.watch": "streams.hls streams.metrics streams.segment_cache",
     "streams.packager": "streams.hls streams.ladder streams.measure streams.clock streams.cache_scripts streams.segment_cache",
     "streams.sound": "streams.hls streams.ladder streams.measure streams.cache_scripts streams.clock streams.packager"
     " streams.segment_cache",
     "streams.child": "",
+    "streams.logged": "",
+    "streams.metrics": "",
     "streams.encoder": "streams.hls streams.ladder streams.ffmpeg streams.child streams.clock streams.packager streams.sound"
     " streams.segment_cache",
     "streams.models": "accounts streams.reasons",
     "streams.documents": "",
     "streams.leases": "",
     "streams.advice": "streams.ladder",
-    "streams.broadcasts": "accounts streams.advice streams.hls streams.models streams.documents streams.ladder streams.ingest"
+    "streams.capacity": "streams.leases streams.segment_cache",
+    "streams.limits": "",
+    "streams.broadcasts": "accounts streams.advice streams.capacity streams.hls streams.models streams.documents streams.ladder"
+    " streams.ingest"
     " streams.segment_cache streams.leases streams.rtmp",
     "streams.notices": "accounts streams.broadcasts streams.models",
     "streams.personal": "accounts streams.broadcasts streams.documents streams.models",
@@ -54,8 +59,9 @@ MAY_IMPORT = {
     "streams.jobs": "accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
     " streams.thumbnails"
     " streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
-    " streams.worker streams.models streams.ladder",
-    "streams.origin": "streams.audience streams.beacon streams.hls streams.cache_client streams.segment_cache streams.watch",
+    " streams.worker streams.models streams.ladder streams.metrics",
+    "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"
+    " streams.segment_cache streams.watch",
     "streams.directory": "accounts streams.audience streams.models",
     "streams.embed": "accounts",
     "streams.forms": "accounts",
@@ -69,11 +75,12 @@ MAY_IMPORT = {
     "streams.moderation_views": "accounts streams.models streams.moderation",
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
-    "streams.webhooks": "streams.broadcasts streams.models streams.ingest streams.rtmp",
+    "streams.webhooks": "streams.addresses streams.broadcasts streams.models streams.ingest streams.limits streams.logged"
+    " streams.metrics streams.rtmp",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",
-    "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.models",
+    "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
     "streams.stream_page": "accounts streams.broadcasts streams.dashboard streams.figures streams.health"
     " streams.models streams.schedule streams.stream_keys",
     "streams.past": "accounts streams.dashboard streams.documents streams.figures streams.models streams.reasons",
@@ -109,11 +116,13 @@ MAY_IMPORT = {
     " interactions.reports interactions.restrictions interactions.room_settings interactions.rules interactions.standing",
     "interactions.words": "interactions.protocol",
     "interactions.forms": "accounts interactions.models interactions.rules",
+    "interactions.broadcast_chat": "accounts interactions.documents interactions.models"
+    " streams.dashboard streams.models streams.past",
     "interactions.dashboard": "accounts interactions.forms interactions.models interactions.protocol"
     " interactions.restrictions interactions.room_settings interactions.standing interactions.words streams.dashboard",
     "interactions.api": "accounts interactions.enforcement interactions.protocol interactions.room_log"
     " interactions.room_settings",
-    "interactions.urls": "interactions.api interactions.dashboard",
+    "interactions.urls": "interactions.api interactions.broadcast_chat interactions.dashboard",
     "interactions.admin_filters": "accounts",
     "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
     " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
@@ -129,16 +138,17 @@ MAY_IMPORT = {
     "interactions.jobs": "interactions.wire"
     " interactions.archive interactions.enforcement interactions.events interactions.heat"
     " interactions.presence interactions.purge interactions.room_log streams.jobs",
+    "interactions.metrics": "",
     "interactions.protocol": "",
     "interactions.room_scripts": "",
     "interactions.room_log": "streams.cache_client interactions.protocol interactions.room_scripts",
     "interactions.transport": "",
-    "interactions.room": "interactions.protocol interactions.room_log interactions.transport",
-    "interactions.hub": "interactions.room interactions.room_log",
+    "interactions.room": "interactions.metrics interactions.protocol interactions.room_log interactions.transport",
+    "interactions.hub": "interactions.metrics interactions.room interactions.room_log",
     "interactions.limits": "interactions.protocol streams.addresses",
     "interactions.sdp": "",
     "interactions.fastlane": "",
-    "interactions.peer": "interactions.fastlane interactions.sdp interactions.transport",
+    "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport",
     "interactions.signalling": "interactions.limits interactions.peer interactions.protocol interactions.sdp",
     "interactions.speech": "interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
@@ -149,6 +159,7 @@ MAY_IMPORT = {
     "interactions.routing": "interactions.consumers",
     "livestream": "accounts interactions streams",
     "deploy": "",
+    "deploy.gunicorn": "livestream.logs",
 }
 PURE = (
     "streams.addresses",

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
-from deploy.local.instance import SetupError, read_env
+from deploy.local.instance import SetupError, surroundings
 from deploy.local.program import become, make_folder, system_tool, unprivileged
 
 TEMPLATE = Path(__file__).with_name("edge.vcl.in")
@@ -35,7 +35,12 @@ PARAMETERS = {
     "thread_queue_limit": "10000",
     "vsl_mask": UNREAD,
     "vsl_space": "16m",
-    "timeout_idle": "60",  # players come back every few seconds
+    # Players come back every few seconds. It is also how long a request's head may take, whatever pace it comes at.
+    "timeout_idle": "12",
+    "http_req_size": "16k",
+    # Who does not read is closed: what is sent to a player is no longer worth anything by then.
+    "idle_send_timeout": "12",
+    "send_timeout": "12",
     "default_ttl": "0",  # what says nothing of caching is not cached
 }
 
@@ -45,7 +50,7 @@ class Rules(Template):
 
 
 def main() -> None:
-    env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
+    env = surroundings()
     folder = Path(sys.argv[1])
     user = unprivileged("vcache")
     work = make_folder(folder / "work", user)
@@ -53,6 +58,8 @@ def main() -> None:
     rules.write_text(render(env))
     command = [system_tool("varnishd"), "-F", "-n", str(work), "-f", str(rules)]
     command += ["-a", env["EDGE_LISTEN"], "-T", "none", "-s", STORAGE]
+    if "EDGE_PROXY_LISTEN" in env:  # what ends TLS tells by the PROXY protocol where a request comes from
+        command += ["-a", f"{env['EDGE_PROXY_LISTEN']},PROXY"]
     for name, value in PARAMETERS.items():
         command += ["-p", f"{name}={value}"]
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # its many threads do not interrupt each other

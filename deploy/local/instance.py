@@ -118,6 +118,12 @@ def read_env(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
 
 
+def surroundings() -> dict[str, str]:
+    """Of a program that was started: the instance's variables, if it has any, over those of the environment."""
+    file = os.environ.get("LIVESTREAM_ENV")
+    return dict(os.environ) | (read_env(Path(file)) if file else {})
+
+
 def write_private(file: Path, text: str, user: str | None = None) -> None:
     """Replace a file that only its owner may read, in one step."""
     new = file.with_name(file.name + ".new")
@@ -150,8 +156,8 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
     host = urlsplit(public_url).hostname
     if not host:
         raise SetupError(f"PUBLIC_URL={public_url} is no address: give one such as http://localhost:8000.")
-    inner = (f"127.0.0.1:{port}" for port in islice(ports, 9))
-    web, origin, chat, control, postgres, mongo, segments, redis, supervisor = inner
+    inner = (f"127.0.0.1:{port}" for port in islice(ports, 11))
+    web, origin, chat, control, postgres, mongo, segments, redis, supervisor, encoder, jobs = inner
     return {
         "PUBLIC_URL": public_url,
         "ALLOWED_HOSTS": ",".join(dict.fromkeys(["localhost", "127.0.0.1", host])),
@@ -160,6 +166,8 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
         "WEB_LISTEN": web,
         "ORIGIN_LISTEN": origin,
         "CHAT_LISTEN": chat,
+        "ENCODER_METRICS_LISTEN": encoder,
+        "JOBS_METRICS_LISTEN": jobs,
         "CHAT_ICE_ADDRESSES": "" if instance.public else "127.0.0.1",
         "SUPERVISOR_LISTEN": supervisor,
         "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",

@@ -5,14 +5,13 @@ Publishers are known by boot id and client id, since nginx counts its clients fr
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
 
-from deploy.local.instance import SetupError, read_env, write_private
+from deploy.local.instance import SetupError, surroundings, write_private
 from deploy.local.program import become, make_folder, system_tool, unprivileged
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.in")
@@ -20,7 +19,7 @@ MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/local/lib
 
 
 def main() -> None:
-    env = read_env(Path(os.environ["LIVESTREAM_ENV"]))
+    env = surroundings()
     folder = Path(sys.argv[1])
     user = unprivileged("www-data")
     work = make_folder(folder / "work", user)

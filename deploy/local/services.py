@@ -7,10 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.instance import CHECKOUT, Instance
+from deploy import commands
+from deploy.local.instance import Instance
 from deploy.local.program import Program
-
-GUNICORN = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "livestream.asgi:application"]
 
 
 def nginx_rtmp(instance: Instance) -> Program:
@@ -22,25 +21,24 @@ def varnish(instance: Instance) -> Program:
 
 
 def server(name: str, module: str, folder: Path) -> Program:
-    """Its configuration is rendered at each start, below a folder that it can read and not write."""
     folder.mkdir(mode=0o711, exist_ok=True)
-    return Program(name, [sys.executable, "-m", module, str(folder)])
+    return Program(name, [sys.executable, *commands.server(module, str(folder))])
 
 
-def pool(name: str, listen: str, workers: int) -> Program:
-    return Program(name, [sys.executable, *GUNICORN, "--bind", listen, "--workers", str(workers), "--name", name])
+def pool(env: Mapping[str, str], name: str, workers: int) -> Program:
+    return Program(name, [sys.executable, *commands.pool(name, commands.listen(env, name), workers)])
 
 
-def command(name: str, *args: str) -> Program:
-    return Program(name, [sys.executable, str(CHECKOUT / "manage.py"), *args])
+def worker(env: Mapping[str, str], name: str) -> Program:
+    return Program(name, [sys.executable, *commands.worker(name, commands.listen(env, name))])
 
 
 def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
     return [
-        pool("web", env["WEB_LISTEN"], workers=2),
-        pool("origin", env["ORIGIN_LISTEN"], workers=1),
-        pool("chat", env["CHAT_LISTEN"], workers=os.cpu_count() or 1),
+        pool(env, "web", workers=2),
+        pool(env, "origin", workers=1),
+        pool(env, "chat", workers=os.cpu_count() or 1),
         varnish(instance),
-        command("encoder", "runencoder"),
-        command("jobs", "runjobs"),
+        worker(env, "encoder"),
+        worker(env, "jobs"),
     ]

@@ -84,3 +84,10 @@ def test_the_fast_limits_hold_in_the_cache(alice: User, settings: Settings) -> N
     assert [client.post("/accounts/signup/", {}).status_code for _ in range(21)][-1] == 429
     page = [client.post("/accounts/password/reset/", {"email": "nobody@example.org"}) for _ in range(6)][-1]
     assert page.status_code == 429 and "more than anybody needs" in text(page)
+
+
+def test_who_cannot_be_counted_cannot_try(alice: User, settings: Settings) -> None:
+    del settings.ACCOUNT_RATE_LIMITS
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
+    assert log_in(alice.email, PASSWORD)[0] == 429
+    assert Client().post("/accounts/signup/", {}).status_code == 429

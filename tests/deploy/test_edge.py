@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shutil
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import httpx
@@ -41,6 +47,7 @@ class Backend(ThreadingHTTPServer):
         self.asked = threading.Event()
         self.headers: dict[str, str] = {}
         self.status = 200
+        self.size: int | None = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -60,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.set()
         self.server.gate.wait(10)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = self.path.encode()
+        body = self.path.encode() if self.server.size is None else bytes(self.server.size)
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)
@@ -118,14 +125,21 @@ def chat() -> Iterator[Rooms]:
 def fresh(backend: Backend) -> Backend:
     backend.requests.clear()
     backend.headers = {}
-    backend.status = 200
+    backend.status, backend.size = 200, None
     backend.gate.set()
     backend.asked.clear()
     return backend
 
 
 @pytest.fixture(scope="module")
-def edge_url(backends: tuple[Backend, Backend], chat: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def proxy_port() -> int:
+    return next(free_ports())
+
+
+@pytest.fixture(scope="module")
+def edge_url(
+    backends: tuple[Backend, Backend], chat: Rooms, proxy_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     instance = Instance(tmp_path_factory.mktemp("edge"), public=False)
     instance.make_folders()
     url = f"http://127.0.0.1:{next(free_ports())}"
@@ -133,6 +147,7 @@ def edge_url(backends: tuple[Backend, Backend], chat: Rooms, tmp_path_factory: p
     instance.env_file.write_text(
         f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\nALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n"
         f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\nCHAT_LISTEN={chat.address}\n"
+        f"EDGE_PROXY_LISTEN=127.0.0.1:{proxy_port}\n"
     )
     process = subprocess.Popen(
         varnish(instance).command,
@@ -171,6 +186,13 @@ def test_it_alone_says_where_a_request_comes_from(edge: httpx.Client, web: Backe
     assert headers["X-Edge"] == "1"
     assert "6.6.6.6" not in str(headers)
     assert "mallory" not in str(headers)
+
+
+def test_what_ends_tls_says_where_a_request_comes_from(edge_url: str, proxy_port: int, web: Backend) -> None:
+    with socket.create_connection(("127.0.0.1", proxy_port)) as caddy:
+        caddy.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 4000 443\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert caddy.recv(100).startswith(b"HTTP/1.1 200")
+    assert web.requests[0][2]["X-Forwarded-For"] == "203.0.113.7"
 
 
 def test_a_connection_header_that_would_strip_the_edge_s_mark_is_refused(edge: httpx.Client, web: Backend) -> None:
@@ -401,3 +423,61 @@ def test_viewers_are_asked_for_once_for_everybody(edge_url: str, origin: Backend
     for number in range(3):
         assert httpx.get(f"{edge_url}/live/beacon_test/viewers?x={number}").status_code == 200
     assert [path for _, path, _ in origin.requests] == ["/live/beacon_test/viewers"]
+
+
+# --- who is slow on purpose -----------------------------------------------------------------------------------------------
+
+SLOW = 60
+PATIENCE_S = 15
+ESTABLISHED = "01"  # in /proc/net/tcp
+
+
+def test_heads_that_never_end_are_closed_and_hold_up_nobody(edge_url: str, web: Backend) -> None:
+    address = urlsplit(edge_url)
+    began = time.monotonic()
+    sockets = [socket.create_connection((address.hostname, address.port)) for _ in range(SLOW)]
+    for each in sockets:
+        each.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    waits = []
+    while len(sockets) and time.monotonic() - began < PATIENCE_S:
+        asked_at = time.monotonic()
+        assert httpx.get(edge_url).status_code == 200
+        waits.append(time.monotonic() - asked_at)
+        readable, _, _ = select.select(sockets, [], [], 0.5)
+        for each in readable:
+            assert each.recv(1000) == b""
+            sockets.remove(each)
+        for each in sockets:
+            with contextlib.suppress(OSError):  # closed since
+                each.sendall(b"X-Slow: 1\r\n")
+    assert sockets == []
+    assert sorted(waits)[len(waits) * 95 // 100] < 0.5
+
+
+def test_who_does_not_read_is_closed(edge_url: str, web: Backend) -> None:
+    address = urlsplit(edge_url)
+    web.size = 20_000_000
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((address.hostname, address.port))
+        deaf.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        began = time.monotonic()
+        while is_held(address.port or 0, deaf.getsockname()[1]):
+            assert time.monotonic() - began < 2 * PATIENCE_S
+            time.sleep(0.1)
+        assert time.monotonic() - began > 1
+
+
+def is_held(port: int, client: int) -> bool:
+    """Whether the edge has that connection open: the kernel may still try to send what is left."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, ours, theirs, state, *_ = line.split()
+        if (int(ours[-4:], 16), int(theirs[-4:], 16)) == (port, client):
+            return state == ESTABLISHED
+    return False
+
+
+def test_a_head_that_is_too_long_is_refused(edge: httpx.Client, web: Backend) -> None:
+    with contextlib.suppress(httpx.TransportError):  # it is closed before all of it is read
+        assert edge.get("/", headers={f"X-{number}": "x" * 4000 for number in range(5)}).status_code == 400
+    assert not web.requests

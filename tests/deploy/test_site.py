@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import httpx
+import pytest
 
 from tests.live import Site
+
+UNREADABLE = 'livestream_rtmp_hooks_total{call="unreadable",outcome="bad_event"}'
 
 
 def test_it_answers_through_the_edge(site: Site) -> None:
@@ -50,3 +53,31 @@ def test_the_doctor_names_what_is_missing_and_keeps_passwords_to_itself(site: Si
 
 def test_init_can_be_repeated(site: Site) -> None:
     assert "Traceback" not in site.manage("init")
+
+
+@pytest.mark.parametrize("pool", ["web", "origin", "chat"])
+def test_every_worker_of_a_pool_tells_the_sum_of_all(site: Site, pool: str) -> None:
+    address = f"http://{site.env[f'{pool.upper()}_LISTEN']}"
+    hook = f"{address}/internal/rtmp/{site.env['RTMP_HOOK_SECRET']}/b00t/"
+    before = figure(address, UNREADABLE)
+    for _ in range(8):  # each by a connection of its own: whichever worker takes it
+        assert httpx.post(hook, content=b"call=nothing").status_code == 403
+    assert {figure(address, UNREADABLE) - before for _ in range(8)} == {8}
+    assert httpx.get(f"{site.url}/internal/metrics").status_code == 404
+
+
+@pytest.mark.parametrize("worker", ["encoder", "jobs"])
+def test_workers_tell_theirs_at_a_port_of_this_machine(site: Site, worker: str) -> None:
+    page = httpx.get(f"http://{site.env[f'{worker.upper()}_METRICS_LISTEN']}/metrics").text
+    assert "livestream_encoded_media_seconds" in page and "process_resident_memory_bytes" in page
+
+
+def figure(address: str, sample: str) -> float:
+    page = httpx.get(f"{address}/internal/metrics").text
+    return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(sample))
+
+
+@pytest.mark.parametrize("pool", ["web", "origin", "chat"])
+def test_every_pool_says_whether_it_is_ready(site: Site, pool: str) -> None:
+    answer = httpx.get(f"http://{site.env[f'{pool.upper()}_LISTEN']}/readyz")
+    assert answer.status_code == 200 and answer.json()["state"] == "ready"

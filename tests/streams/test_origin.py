@@ -14,6 +14,7 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from streams import origin, segment_cache
+from streams.addresses import PerAddress, PerMinute
 from streams.audience import ADDRESS_VIEWERS
 from streams.origin import Origin
 from streams.segment_cache import PART_TTL_S, Writer
@@ -494,3 +495,44 @@ async def test_a_channel_that_is_over_has_neither_viewers_nor_a_thumbnail(
     await on_page(redis, channel, broadcast_id, state="ended")
     for path in ("viewers", "thumbnail.jpg"):
         assert (await player.get(f"/live/{channel}/{path}")).status_code == 404
+
+
+# --- one address ----------------------------------------------------------------------------------------------------------
+
+
+async def test_one_address_holds_no_more_than_its_share_of_requests(
+    app: Origin, live: dict[str, Writer], broadcast_id: str
+) -> None:
+    app._open = PerAddress(most=3)
+    playlist = f"/hls/{broadcast_id}/source/playlist.m3u8"
+    async with client(app, "203.0.113.7") as mallory, client(app, "203.0.113.8") as bob:
+        waiting = [await held(mallory, f"{playlist}?_HLS_msn=11&_HLS_part={part}") for part in (1, 2, 3)]
+        answer = await at_once(mallory.get(f"{playlist}?_HLS_msn=11&_HLS_part=4"))
+        assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+        assert (await at_once(bob.get(playlist))).status_code == 200
+        for number in (7, 8, 9):
+            await store(live["source"], number)
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+        assert (await at_once(mallory.get(playlist))).status_code == 200
+
+
+async def test_pages_that_wait_count_as_well(app: Origin) -> None:
+    app._open = PerAddress(most=1)
+    async with client(app, "203.0.113.7") as mallory:
+        waiting = await held(mallory, f"/live/nobody_{random_id()}/state?after=0")
+        assert (await at_once(mallory.get("/live/nobody/state?after=0"))).status_code == 503
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert not app._open.open
+
+
+async def test_an_address_tells_no_more_than_its_players_would(app: Origin, live: object, broadcast_id: str) -> None:
+    app._beacons = PerMinute(most=2)
+    async with client(app, "203.0.113.7") as mallory, client(app, "203.0.113.8") as bob:
+        beacons = [await mallory.post(f"/hls/{broadcast_id}/beacon", json=VIEWER) for _ in range(3)]
+        assert [answer.status_code for answer in beacons] == [200, 200, 429]
+        assert (await bob.post(f"/hls/{broadcast_id}/beacon", json=VIEWER)).status_code == 200
+
+
+def client(app: Origin, address: str) -> AsyncClient:
+    return AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://origin")

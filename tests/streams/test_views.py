@@ -8,7 +8,6 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Channel, User
 from streams.models import Broadcast
@@ -67,11 +66,6 @@ def test_an_error_of_the_sites_own_is_said_in_words(client: Client, monkeypatch:
     response = client.get("/")
     assert response.status_code == 500
     assert "This is not your fault" in text(response)
-
-
-def test_health_asks_no_store(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    with django_assert_num_queries(0):
-        assert text(client.get("/healthz")) == "ok"
 
 
 @pytest.mark.parametrize("address", ["/", "/@alice/"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -17,11 +19,12 @@ from pytest_django import Settings
 
 from accounts.models import Channel
 from livestream.asgi import application
-from streams import leases, webhooks
+from streams import broadcasts, leases, limits, webhooks
 from streams.documents import StreamKey
+from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
 from streams.rtmp import Stream
-from tests.streams.rig import clean_queue, own_channel
+from tests.streams.rig import clean_queue, own_channel, random_id
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
 __all__ = ["clean_queue", "rtmp_server"]
@@ -48,6 +51,12 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "LATE_LOOK_S", 0.05)
 
 
+@pytest.fixture(autouse=True)
+def counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the running site's publishers, and of other tests'."""
+    monkeypatch.setattr(limits, "UNKNOWN_KEYS", replace(limits.UNKNOWN_KEYS, name=random_id()))
+
+
 @pytest.fixture
 def channel() -> Channel:
     return own_channel()
@@ -64,11 +73,12 @@ async def call(
     key: str,
     client_id: str = CLIENT,
     secret: str = site.RTMP_HOOK_SECRET,
+    addr: str = "192.0.2.7",
     more: str = "",
     **headers: str,
 ) -> Response:
     """As nginx-rtmp sends it: the publisher's own arguments come last, unescaped."""
-    fields = {"app": "live", "flashver": "FMLE/3.0", "tcurl": "rtmp://127.0.0.1/live", "addr": "192.0.2.7"}
+    fields = {"app": "live", "flashver": "FMLE/3.0", "tcurl": "rtmp://127.0.0.1/live", "addr": addr}
     body = urlencode(fields | {"clientid": client_id, "call": kind, "name": key}) + more
     path = f"/internal/rtmp/{secret}/{BOOT}/"
     return await nginx.post(path, content=body, headers=FORM | headers)
@@ -292,3 +302,46 @@ async def test_without_stores_the_publisher_is_refused(
     settings.SEGMENTS_REDIS_URL = "redis://127.0.0.1:1/0"
     assert reasons(await call(nginx, "publish", key)) == (403, "unavailable")
     assert not await ask(Broadcast.objects.exists)
+
+
+# --- who guesses ----------------------------------------------------------------------------------------------------------
+
+
+async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
+    nginx: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+    open_ = broadcasts.open
+
+    def noted(event: PublishEvent, now: dt.datetime) -> Broadcast:
+        looked_up.append(event.key)
+        return open_(event, now)
+
+    monkeypatch.setattr(broadcasts, "open", noted)
+    answers = [await call(nginx, "publish", f"live_{number}") for number in range(30)]
+    assert [reasons(answer) for answer in answers] == [(403, "unknown_key")] * 10 + [(403, "blocked")] * 20
+    assert len(looked_up) == 10
+
+
+async def test_what_ends_tls_before_the_rtmp_server_is_closed_to_nobody(nginx: AsyncClient) -> None:
+    answers = [await call(nginx, "publish", f"live_{number}", addr="127.0.0.1") for number in range(12)]
+    assert {reasons(answer) for answer in answers} == {(403, "unknown_key")}
+
+
+async def test_a_publisher_s_own_mistake_keeps_others_out_of_nothing(
+    nginx: AsyncClient, rtmp_server: RtmpServer, key: str
+) -> None:
+    for number in range(9):
+        await call(nginx, "publish", f"live_{number}")
+    asking = asyncio.create_task(call(nginx, "publish", key))
+    await encoders_come(rtmp_server)
+    assert (await asking).status_code == 302
+
+
+async def test_publishers_come_in_while_nothing_can_be_counted(
+    nginx: AsyncClient, rtmp_server: RtmpServer, key: str, settings: Settings
+) -> None:
+    settings.CONTROL_REDIS_URL = "redis://127.0.0.1:1/0"
+    asking = asyncio.create_task(call(nginx, "publish", key))
+    await encoders_come(rtmp_server)
+    assert (await asking).status_code == 302

@@ -6,7 +6,9 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from streams.worker import work
+from streams import capacity
+from streams.metrics import serve
+from streams.worker import name, work
 
 
 class Command(BaseCommand):
@@ -14,6 +16,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--slots", type=int, default=settings.ENCODER_SLOTS, help="renditions at a time (%(default)s)")
+        parser.add_argument("--metrics", metavar="HOST:PORT", help="where Prometheus is answered")
 
-    def handle(self, *args: object, slots: int, **options: object) -> None:
-        uvloop.run(work("encode", slots))
+    def handle(self, *args: object, slots: int, metrics: str | None, **options: object) -> None:
+        if metrics:
+            serve(metrics)
+        uvloop.run(encode(slots))
+
+
+async def encode(slots: int) -> None:
+    async with capacity.announced(name("encode"), slots):
+        await work("encode", slots)

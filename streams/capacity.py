@@ -1,0 +1,66 @@
+"""How many renditions the encoder pool can carry: its workers say how many slots they have, leases how many are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streams import leases, segment_cache
+from streams.segment_cache import with_segments
+
+log = logging.getLogger(__name__)
+
+WORKERS = "encoders"  # sorted set: WORKER:SLOTS → when last heard, by Redis' own clock
+ANNOUNCE_S = 2
+HEARD_S = 7
+
+# KEYS workers; ARGV WORKER:SLOTS
+ANNOUNCE = """
+redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
+"""
+# KEYS workers → WORKER:SLOTS of all that live
+LIVING = f"""
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1] - {HEARD_S})
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+
+
+@asynccontextmanager
+async def announced(worker: str, slots: int) -> AsyncIterator[None]:
+    async with segment_cache.connect() as redis:
+        announcing = asyncio.create_task(_announce(redis, f"{worker}:{slots}"))
+        try:
+            yield
+        finally:
+            announcing.cancel()
+            with suppress(RedisError):
+                await redis.zrem(WORKERS, f"{worker}:{slots}")
+
+
+async def _announce(redis: Redis, member: str) -> None:
+    while True:
+        try:
+            await redis.eval(ANNOUNCE, 1, WORKERS, member)
+        except RedisError as error:
+            log.warning("segments Redis: %s; slots are announced again", type(error).__name__)
+        await asyncio.sleep(ANNOUNCE_S)
+
+
+async def slots(redis: Redis) -> int | None:
+    """Of all workers that live; None where none has said so: whether one encodes is then seen when it does."""
+    members: list[bytes] = await redis.eval(LIVING, 1, WORKERS)
+    return sum(int(member.rpartition(b":")[2]) for member in members) if members else None
+
+
+def cut(ladder: list[str]) -> list[str]:
+    """As much of it as there is room for: source, sound and the lowest come first. Raises RedisError.
+
+    Two broadcasts that begin at the same moment may both take the last room: their jobs wait for a slot then.
+    """
+    total = with_segments(slots)
+    return ladder if total is None else ladder[: max(total - leases.wanted(), 0)]

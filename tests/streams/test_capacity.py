@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from django.utils import timezone
+from redis.asyncio import Redis
+
+from accounts.models import Channel
+from streams import broadcasts, capacity, leases
+from streams.documents import StreamKey
+from streams.ingest import PublishEvent
+from streams.models import Broadcast, Refusal
+from tests.broadcasts import broadcast_of
+from tests.streams.rig import clean_queue, own_channel, random_id, redis
+
+__all__ = ["clean_queue", "redis"]
+
+FIVE = ["source", "audio", "360p", "480p", "720p"]
+
+
+@pytest.fixture(autouse=True)
+def own_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The running site's encoders are somebody else's."""
+    monkeypatch.setattr(capacity, "WORKERS", f"encoders:{random_id()}")
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The slots of each."""
+    pool: list[int] = []
+
+    async def slots(redis: Redis) -> int | None:
+        return sum(pool) if pool else None
+
+    monkeypatch.setattr(capacity, "slots", slots)
+    yield pool
+
+
+# --- who is there -----------------------------------------------------------------------------------------------------------
+
+
+async def test_workers_are_counted_while_they_run(redis: Redis) -> None:
+    assert await capacity.slots(redis) is None
+    async with capacity.announced("alpha", 20), capacity.announced("beta", 4):
+        async with asyncio.timeout(5):
+            while await capacity.slots(redis) != 24:
+                await asyncio.sleep(0.01)
+    assert await capacity.slots(redis) is None
+
+
+async def test_a_worker_that_was_killed_is_forgotten(redis: Redis) -> None:
+    [now, _] = await redis.time()
+    await redis.zadd(capacity.WORKERS, {"alpha:20": now - capacity.HEARD_S - 1, "beta:4": now})
+    assert await capacity.slots(redis) == 4
+    await redis.delete(capacity.WORKERS)
+
+
+# --- what there is room for -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_costliest_renditions_are_left_out_first(workers: list[int], channel: Channel) -> None:
+    workers += [4, 4]
+    assert capacity.cut(FIVE) == FIVE
+    on = broadcast_of(channel, "live", ladder=FIVE)
+    assert capacity.cut(FIVE) == ["source", "audio", "360p"]
+    leases.claim(on.pk, "720p", "worker")
+    leases.withdraw(on.pk, "720p")
+    assert capacity.cut(FIVE) == ["source", "audio", "360p", "480p"]
+    Broadcast.objects.update(state="ended")
+    assert capacity.cut(FIVE) == FIVE
+
+
+@pytest.mark.django_db
+def test_where_no_worker_has_said_anything_nothing_is_cut(workers: list[int]) -> None:
+    assert capacity.cut(FIVE) == FIVE
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("clean_queue", "key_store")
+def test_a_broadcast_gets_what_there_is_room_for_and_the_next_is_told_that_there_is_none(workers: list[int]) -> None:
+    workers += [3]
+    first, second = own_channel(), own_channel()
+    assert publish(first).ladder == ["source", "audio", "360p"]
+    with pytest.raises(broadcasts.PublishRefused, match="no_encoder"):
+        publish(second)
+    assert Refusal.objects.get(channel=second).reason == "no_encoder"
+    assert not second.broadcasts.exists()
+
+
+def publish(channel: Channel) -> Broadcast:
+    now = timezone.now()
+    _, text = StreamKey.issue(channel.pk, now)
+    return broadcasts.open(PublishEvent("publish", f"b00t:{channel.pk}", "live", text, "192.0.2.7"), now)
