@@ -218,6 +218,7 @@ class AppendOnly(Exception):
 
 DETAILS = {
     "text": "“{}”",
+    "held": _("with what waited: {}"),
     "seconds": _("for {} s"),
     "role": _("now {}"),
     "until": _("until {}"),

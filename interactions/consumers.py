@@ -8,29 +8,27 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
 from interactions import identity, peer, protocol, room_log, speech
-from interactions.hub import Hub, Unavailable
-from interactions.limits import BAD_MESSAGE, Conduct, Offers, Sockets, TooMany
-from interactions.peer import Peer, Peers
+from interactions.chat import Chat
+from interactions.hub import Unavailable
+from interactions.limits import BAD_MESSAGE, REFUSED, Conduct, TooMany
+from interactions.peer import Peer
 from interactions.protocol import BadMessage, Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
 from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
-from interactions.room_log import Restored
+from interactions.room_log import Out
 from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
-from interactions.speech import Moderation
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
-from streams.cache_client import control
+from interactions.wire import user_id
 
 log = logging.getLogger(__name__)
 
@@ -38,29 +36,9 @@ WIRE = "livestream.wire"  # in a scope's extensions: the socket itself
 HELLO_S = 10
 INBOX = 32  # frames of a data channel that wait for their turn
 NO_LAYER = "none"  # whoever is not signed in is told nothing that others are not
-FLOOD, BANNED, SIGNED_OUT, BAD_HELLO = 4000, 4001, 4002, 4003
+FLOOD, BANNED, SIGNED_OUT, BAD_HELLO, TOO_OFTEN = 4000, 4001, 4002, 4003, 4005
 BANS = ("banned", "site_banned")
 NOT_FOLLOWING = ("followers", "shield")
-
-
-Who = Callable[[identity.Scope], Awaitable[int | None]]
-
-
-class Chat:
-    """What all connections of one process share. WHO tells the user of a connection's scope, if there is one."""
-
-    def __init__(self, moderation: Moderation, who: Who = identity.user_pk) -> None:
-        self.moderation, self.who = moderation, who
-        self.sockets = Sockets(settings.CHAT_SOCKETS_PER_ADDRESS)
-        self.offers = Offers()
-        self.peers = Peers(settings.CHAT_PEERS)
-
-    @cached_property
-    def hub(self) -> Hub:
-        return Hub(control(), self._restored)
-
-    async def _restored(self, room: str) -> Restored:
-        return await database_sync_to_async(self.moderation.restored)(room)
 
 
 class RoomConsumer(AsyncConsumer):
@@ -69,13 +47,14 @@ class RoomConsumer(AsyncConsumer):
         self.session: Session | None = None
         self.author: Author | None = None
         self.conduct = Conduct(time.monotonic())
-        self.signalling = Signalling(chat.peers, chat.offers, self.tell_by_socket, self.take_in)
+        self.signalling = Signalling(chat.peers, chat.paces, self.tell_by_socket, self.take_in)
         self._turn = asyncio.Lock()  # one frame at a time, whichever way it comes
         self._inbox: asyncio.Queue[tuple[Peer, str | bytes]] = asyncio.Queue(INBOX)
         self._reading: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         self.address = scope["client"][0] if scope["client"] else ""
+        self.name_of_guest = secrets.token_hex(4)
         if identity.session_key(scope) is None:
             self.channel_layer_alias = NO_LAYER
         try:
@@ -143,8 +122,8 @@ class RoomConsumer(AsyncConsumer):
     def tell_by_socket(self, item: dict[str, Any]) -> None:
         self.socket.send(Frame(protocol.frame([protocol.encode(item)])))
 
-    def show_out(self, reason: str, code: int) -> None:
-        self.tell_by_socket(goodbye(reason))
+    def show_out(self, reason: str, code: int, wait_ms: int = 0) -> None:
+        self.tell_by_socket(goodbye(reason, wait_ms))
         self.wire.close(code)
 
     def last_words(self) -> bytes:
@@ -167,13 +146,13 @@ class RoomConsumer(AsyncConsumer):
             except BadMessage as error:
                 self._bear(now, BAD_MESSAGE, error, error.nonce)
             except Refused as error:
-                self.tell(protocol.no(error.code, getattr(frame, "nonce", None), error.wait_ms))
+                self._bear(now, REFUSED.get(error.code, 0), error, getattr(frame, "nonce", None))
             except (RedisError, DatabaseError, Unavailable) as error:
                 log.warning("room %s: %s", self.name, type(error).__name__)
                 self.tell(protocol.no("busy", getattr(frame, "nonce", None)))
 
     def _bear(self, now: float, cost: float, error: BadMessage | Refused, nonce: str | None) -> None:
-        self.tell(protocol.no(error.code, nonce))
+        self.tell(protocol.no(error.code, nonce, getattr(error, "wait_ms", None)))
         if not self.conduct.is_borne(now, cost):
             self.show_out("flood", FLOOD)
 
@@ -189,8 +168,8 @@ class RoomConsumer(AsyncConsumer):
             case Switch():
                 self._switch(self.session, frame, source)
             case Offer():
-                who = speech.wire_id(self.author) if self.author else self.address
-                await self.signalling.offer(frame, who, time.monotonic())
+                who = speech.wire_id(self.author) if self.author else self.name_of_guest
+                await self.signalling.offer(frame, who, self.address, time.monotonic())
             case IceCandidate():
                 await self.signalling.candidate(frame)
             case Say() | Mod() | Report():
@@ -206,16 +185,26 @@ class RoomConsumer(AsyncConsumer):
             case Mod():
                 return await speech.moderate(chat.moderation, room, author, frame, now)
             case Report():
+                self._may_ask(author)
                 return await speech.report(chat.moderation, room, author, frame, now)
 
     async def _say(self, room: Room, author: Author, frame: Say, now: dt.datetime) -> dict[str, Any]:
+        def say(author: Author) -> Awaitable[dict[str, Any]]:
+            chat = self.chat
+            return speech.say(chat.hub.redis, chat.moderation, room, author, frame, now, lambda: self._may_ask(author))
+
         try:
-            return await speech.say(self.chat.hub.redis, self.chat.moderation, room, author, frame, now)
+            return await say(author)
         except Refused as error:
-            if error.code not in NOT_FOLLOWING:
+            if error.code not in NOT_FOLLOWING or not self.chat.paces.questions.take(speech.wire_id(author), time.monotonic()):
                 raise
         self.author = await self._ask_author(author.id)  # who follows by now, perhaps
-        return await speech.say(self.chat.hub.redis, self.chat.moderation, room, self.author, frame, now)
+        return await say(self.author)
+
+    def _may_ask(self, author: Author) -> None:
+        """What anybody may send, and PostgreSQL has to look at. Raises Refused: rate."""
+        if author.role not in MODERATORS:
+            self.chat.paces.questions.charge(speech.wire_id(author), time.monotonic())
 
     def _react(self, frame: React) -> None:
         """What is too much is left out, without a word: taps are."""
@@ -230,6 +219,7 @@ class RoomConsumer(AsyncConsumer):
         transport: Transport | None = self.socket if source is None else source.chat
         if transport is None:
             raise BadMessage
+        self.conduct.switch(time.monotonic())
         session.go_on(transport, frame.last)
 
     # --- coming in --------------------------------------------------------------------------------------------------------
@@ -239,19 +229,20 @@ class RoomConsumer(AsyncConsumer):
             raise BadMessage
         self._deadline.cancel()
         try:
+            if key := identity.session_key(self.scope):  # before anybody looks whose it is
+                self.chat.paces.hello(identity.fingerprint(key), self.address, time.monotonic())
             room = await self.chat.hub.enter(self.name)
             if frame.epoch == room.epoch and (frame.last or 0) > room.heard:  # another process was told sooner
                 await self.chat.hub.catch_up(room)
             self.author = await self._identify()
-            banned = self.author and await room_log.out(self.chat.hub.redis, self.name, speech.wire_id(self.author)) in BANS
-        except Refused:
-            self.tell(protocol.no("no_room"))
-            self.wire.close(NO_ROOM_CODE)
+            out = await self._what_keeps_out()
+        except Refused as refused:
+            self._turn_away(refused)
             return
         except BaseException:
             self._deadline = asyncio.get_running_loop().call_later(HELLO_S, self.wire.close, BAD_HELLO)
             raise
-        if banned:
+        if out and out.code in BANS:
             self.show_out("banned", BANNED)
             return
         session = self.session = room.join(self.socket, self.wire.close)
@@ -262,11 +253,20 @@ class RoomConsumer(AsyncConsumer):
         }
         session.welcome(frame.epoch, frame.last)
         self.wire.last_words = self.last_words
+        if out:
+            self._tell_out(out)
         if self.author and self.channel_layer:
-            await self._listen(self.author)
+            await self._listen_to_moderators(self.author)
+
+    def _turn_away(self, refused: Refused) -> None:
+        if refused.code == "rate":
+            self.show_out("rate", TOO_OFTEN, refused.wait_ms or 0)
+        else:
+            self.tell(protocol.no("no_room"))
+            self.wire.close(NO_ROOM_CODE)
 
     def _rtc(self) -> dict[str, Any] | None:
-        if self.chat.peers.is_full:
+        if self.chat.peers.is_full_for(self.address):
             return None
         who = speech.wire_id(self.author) if self.author else "guest"
         return {"iceServers": peer.ice_servers(who, int(time.time()))}
@@ -275,7 +275,10 @@ class RoomConsumer(AsyncConsumer):
         """None for whoever is not signed in; and while PostgreSQL is away, when everybody may still read."""
         try:
             user_pk = await self.chat.who(self.scope)
-            return None if user_pk is None else await self._ask_author(user_pk)
+            if user_pk is None:
+                return None
+            self.chat.paces.hellos.charge(user_id(user_pk), time.monotonic())
+            return await self._ask_author(user_pk)
         except DatabaseError as error:
             log.warning("nobody can be identified: %s", type(error).__name__)
             return None
@@ -283,8 +286,20 @@ class RoomConsumer(AsyncConsumer):
     async def _ask_author(self, user_pk: int) -> Author:
         return await database_sync_to_async(self.chat.moderation.author)(self.name, user_pk)
 
-    async def _listen(self, author: Author) -> None:
-        await self.channel_layer.group_add(f"user.{speech.wire_id(author)}", self.channel_name)
+    async def _what_keeps_out(self) -> Out | None:
+        """Who listens before looking misses nothing that is decided in between."""
+        if self.author is None:
+            return None
+        user = speech.wire_id(self.author)
+        if self.channel_layer:
+            await self.channel_layer.group_add(f"user.{user}", self.channel_name)
+        return await room_log.out(self.chat.hub.redis, self.name, user)
+
+    def _tell_out(self, out: Out | None) -> None:
+        wait_ms = speech.left_ms(out, timezone.now()) if out else None
+        self.tell({"t": "out", "code": out and out.code, "wait_ms": wait_ms})
+
+    async def _listen_to_moderators(self, author: Author) -> None:
         if author.role in MODERATORS:
             await self.channel_layer.group_add(f"mods.{self.name}", self.channel_name)
             for item in await database_sync_to_async(self.chat.moderation.queue)(self.name):
@@ -293,8 +308,12 @@ class RoomConsumer(AsyncConsumer):
     # --- what others tell -------------------------------------------------------------------------------------------------
 
     async def user_out(self, event: dict[str, Any]) -> None:
-        if event["code"] in BANS and event["room"] in (None, self.name):
+        if event["room"] not in (None, self.name):
+            return
+        if event["code"] in BANS:
             self.show_out("banned", BANNED)
+        else:  # a timeout, or the end of one: another may still hold
+            self._tell_out(await self._what_keeps_out())
 
     async def user_signed_out(self, event: dict[str, Any]) -> None:
         key = identity.session_key(self.scope)
@@ -312,7 +331,7 @@ class RoomConsumer(AsyncConsumer):
         self.session.about["you"] = speech.you(self.author)
         if before.role in MODERATORS and self.author.role not in MODERATORS:
             await self.channel_layer.group_discard(f"mods.{self.name}", self.channel_name)
-        await self._listen(self.author)
+        await self._listen_to_moderators(self.author)
         self.tell({"t": "role", "role": self.author.role})
 
     async def room_item(self, event: dict[str, Any]) -> None:

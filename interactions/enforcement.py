@@ -16,7 +16,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.signals import m2m_changed, post_delete
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -29,14 +29,16 @@ from interactions.identity import fingerprint
 from interactions.models import Restriction, RoomSettings
 from interactions.protocol import Refused
 from interactions.room_log import Restored
-from interactions.standing import channel_of, wire_id
+from interactions.standing import channel_of
 from interactions.wire import unix_ms, user_id
+from streams.models import Broadcast
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 ROOMS_AT_ONCE = 200  # that are locked while they are told of a change
+GONE = dt.timedelta(hours=1)  # so long is a deleted account's number kept out: whoever was coming in has come by then
 
 
 def with_control(call: Callable[[Redis], Awaitable[T]]) -> T:
@@ -72,8 +74,8 @@ def site_terms_on_commit() -> None:
 
 
 def restriction_on_commit(user: User, channel: Channel | None) -> None:
-    where = channel.pk if channel else None
-    _on_commit(lambda: put_restriction(user.pk, where), "enforce_restriction", user_id=user.pk, channel_id=where)
+    who, where = user.pk, channel.pk if channel else None  # a deleted account has no key any more when it is committed
+    _on_commit(lambda: put_restriction(who, where), "enforce_restriction", user_id=who, channel_id=where)
 
 
 def rename_on_commit(before: str, after: str) -> None:
@@ -136,17 +138,17 @@ def _put_rules(rooms: Sequence[str]) -> None:
 
 
 @transaction.atomic
-def put_restriction(user_id: int, channel_id: int | None) -> None:
+def put_restriction(user_pk: int, channel_id: int | None) -> None:
     """As it is now, or that there is none."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_pk).first()
     channel = Channel.objects.get(pk=channel_id) if channel_id else None
     now = timezone.now()
-    found = Restriction.objects.filter(Restriction.in_force(now), user=user, channel=channel).first()
-    room, wire = channel.name if channel else None, wire_id(user)
+    found = Restriction.objects.filter(Restriction.in_force(now), user=user_pk, channel=channel).first()
+    room, wire = channel.name if channel else None, user_id(user_pk)
 
     code, until = (found.code, found.until) if found else (None, None)
-    if channel is None and not user.is_active:  # a banned account is out of every chat
-        code, until = "site_banned", None
+    if channel is None and (user is None or not user.is_active):  # a banned account is out of every chat
+        code, until = "site_banned", None if user else now + GONE
 
     async def put(redis: Redis) -> None:
         if code is None:
@@ -155,8 +157,7 @@ def put_restriction(user_id: int, channel_id: int | None) -> None:
             await room_log.restrict(redis, room, wire, code, _ms(until), unix_ms(now))
 
     with_control(put)
-    if code:
-        tell(f"user.{wire}", {"type": "user.out", "room": room, "code": code})
+    tell(f"user.{wire}", {"type": "user.out", "room": room, "code": code})
 
 
 def move_room(before: str, after: str) -> None:
@@ -182,7 +183,8 @@ def restored(room: str) -> Restored:
     settings = RoomSettings.objects.get_or_create(channel=channel)[0].rules()
     here = Q(channel=channel) | Q(channel=None)
     found = Restriction.objects.filter(here, Restriction.in_force(now)).select_related("channel")
-    return Restored(settings.public(), settings.private(), list(_wire(found)))
+    is_live = Broadcast.objects.filter(channel=channel, live_at__isnull=False, ended_at=None).exists()
+    return Restored(settings.public(), settings.private(), list(_wire(found)), is_live)
 
 
 def _wire(found: Iterable[Restriction]) -> Iterable[tuple[str | None, str, str, int | None]]:
@@ -200,6 +202,18 @@ def signed_out(sender: type[Session], instance: Session, **kwargs: Any) -> None:
     if user_pk:
         message = {"type": "user.signed_out", "session": fingerprint(instance.session_key)}
         tell_on_commit(f"user.{user_id(int(user_pk))}", message)
+
+
+@receiver(post_save, sender=User)
+def saved(sender: type[User], instance: User, created: bool, update_fields: frozenset[str] | None, **kwargs: Any) -> None:
+    """In the administration or a shell, an account may have been closed, or opened again."""
+    if not created and (update_fields is None or "is_active" in update_fields):
+        restriction_on_commit(instance, None)
+
+
+@receiver(post_delete, sender=User)
+def deleted(sender: type[User], instance: User, **kwargs: Any) -> None:
+    restriction_on_commit(instance, None)
 
 
 @receiver(m2m_changed, sender=User.groups.through)

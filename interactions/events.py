@@ -9,6 +9,7 @@ from django.dispatch import receiver
 from procrastinate.contrib.django import app
 
 from accounts.models import Channel, User
+from interactions import held
 from interactions.enforcement import append, rename_on_commit, restriction_on_commit
 from interactions.wire import unix_ms
 from streams import broadcasts, moderation
@@ -46,6 +47,8 @@ def tell(broadcast_id: str, kind: str) -> None:
 @receiver(moderation.standing_changed)
 def banned_or_unbanned(sender: type[User], user: User, **kwargs: Any) -> None:
     restriction_on_commit(user, None)
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        held.withdraw(user, None)
 
 
 @receiver(moderation.renamed)

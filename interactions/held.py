@@ -68,8 +68,19 @@ def approve(by: User, channel: Channel, held_id: int, now: dt.datetime) -> None:
 def deny(by: User, channel: Channel, held_id: int, now: dt.datetime) -> None:
     with transaction.atomic():
         held = _decide(by, channel, held_id, State.DENIED, Code.DENY, now)
-        denied = {"type": "user.item", "room": channel.name, "item": {"t": "denied", "nonce": held.nonce}}
-        tell_on_commit(f"user.{user_id(held.user_id)}", denied)
+        _tell_denied(held)
+
+
+def withdraw(user: User, channel: Channel | None) -> dict[str, Any]:
+    """Denies all that the user has waiting, there or (None) anywhere. What the log is to say of it."""
+    with transaction.atomic():
+        found = HeldMessage.objects.select_for_update(of=("self",)).filter(user=user, state=State.WAITING)
+        held = list((found.filter(channel=channel) if channel else found).select_related("channel").order_by("at"))
+        HeldMessage.objects.filter(pk__in=[one.pk for one in held]).update(state=State.DENIED)
+        for one in held:
+            _tell(one.channel, {"t": "queue.done", "id": one.pk})
+            _tell_denied(one)
+    return {"held": " ".join(f"“{one.text}”" for one in held)} if held else {}
 
 
 def _decide(
@@ -84,6 +95,11 @@ def _decide(
     modlog.write(code, by, channel, now, user=held.user, text=held.text)
     _tell(channel, {"t": "queue.done", "id": held.pk})
     return held
+
+
+def _tell_denied(held: HeldMessage) -> None:
+    denied = {"type": "user.item", "room": held.channel.name, "item": {"t": "denied", "nonce": held.nonce}}
+    tell_on_commit(f"user.{user_id(held.user_id)}", denied)
 
 
 def _tell(channel: Channel, item: dict[str, Any]) -> None:

@@ -155,8 +155,8 @@ class Hub:
             return
         if entry.n > room.heard + 1:
             await self.catch_up(room)
-        if room.hear(entry) == "room":
-            room.private = (await room_log.state(self.redis, room.name)).private
+        if room.hear(entry) in ("room", "sys"):
+            room.take_in(await room_log.state(self.redis, room.name))
 
     async def catch_up(self, room: Room) -> None:
         """Read what Redis has, and has not told yet."""

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts import modlog
 from accounts.models import Channel, ModAction, User
-from interactions import room_log
+from interactions import held, room_log
 from interactions.enforcement import append_on_commit, ask
 from interactions.models import Message
 from interactions.protocol import Refused
@@ -74,10 +74,10 @@ def require_over_message(by: User, author: User, channel: Channel, now: dt.datet
 
 
 def purge(by: User, channel: Channel, user: User, now: dt.datetime) -> None:
-    """Everything that the user has said in the room."""
+    """Everything that the user has said in the room, or wanted to."""
     require_over(by, user, channel, now)
     with transaction.atomic():
-        modlog.write(Code.PURGE, by, channel, now, user=user)
+        modlog.write(Code.PURGE, by, channel, now, user=user, **held.withdraw(user, channel))
         append_on_commit(channel, {"t": "purge", "user": wire_id(user)})
 
 

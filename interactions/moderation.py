@@ -29,6 +29,8 @@ ACTIONS: dict[str, Act] = {
     ),
     "ban": lambda by, channel, args, now: restrictions.ban(by, channel, user_of(args["user"]), now, args.get("reason", "")),
     "absolve": lambda by, channel, args, now: restrictions.absolve(by, channel, user_of(args["user"]), now),
+    "site_ban": lambda by, channel, args, now: restrictions.ban(by, None, user_of(args["user"]), now, args.get("reason", "")),
+    "site_absolve": lambda by, channel, args, now: restrictions.absolve(by, None, user_of(args["user"]), now),
     "approve": lambda by, channel, args, now: held.approve(by, channel, args["id"], now),
     "deny": lambda by, channel, args, now: held.deny(by, channel, args["id"], now),
     "role": lambda by, channel, args, now: room_settings.set_role(by, channel, user_of(args["user"]), args["role"], now),

@@ -18,12 +18,14 @@ from django.conf import settings
 from interactions import fastlane, metrics, sdp
 from interactions.sdp import BadOffer
 from interactions.transport import LOSSY_BYTES, Frame
+from streams.addresses import network
 
 log = logging.getLogger(__name__)
 
 OPEN_S = 20  # so long may a peer take until its channel is open
 LABELS = ("chat", "rx")
 TURN_S = 3600  # credentials are good for so long
+MOST_FROM = 30  # peers of one address (IPv6: one /64)
 
 
 class ChannelTransport:
@@ -54,8 +56,10 @@ class ChannelTransport:
 class Peer:
     """HEAR is given what comes, and CLOSED is called, once, however the peer ends."""
 
-    def __init__(self, peers: Peers, hear: Callable[[Peer, str | bytes], None], closed: Callable[[Peer], None]) -> None:
-        self.peers = peers
+    def __init__(
+        self, peers: Peers, address: str, hear: Callable[[Peer, str | bytes], None], closed: Callable[[Peer], None]
+    ) -> None:
+        self.peers, self.address = peers, address
         self.chat: ChannelTransport | None = None
         self.rx: RTCDataChannel | None = None
         self.candidates = 0
@@ -78,7 +82,8 @@ class Peer:
         except Exception as error:  # aiortc's parser says what is wrong by whatever breaks
             log.debug("an offer was not understood", exc_info=error)
             raise BadOffer("not_understood") from error
-        return sdp.named_candidates(self._pc.localDescription.sdp, settings.CHAT_ICE_ADDRESSES, own_addresses())
+        named = settings.CHAT_ICE_ADDRESSES
+        return sdp.named_candidates(self._pc.localDescription.sdp, named, own_addresses(), self.address)
 
     async def add_candidate(self, text: str) -> None:
         self.candidates += 1
@@ -129,10 +134,10 @@ class Peer:
 
 
 class Peers:
-    """Those of this process: at most so many."""
+    """Those of this process: at most so many, and of one address a part of them."""
 
     def __init__(self, most: int) -> None:
-        self.most = most
+        self.most, self.most_from = most, MOST_FROM
         self.open: set[Peer] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -140,8 +145,12 @@ class Peers:
     def is_full(self) -> bool:
         return len(self.open) >= self.most
 
-    def make(self, hear: Callable[[Peer, str | bytes], None], closed: Callable[[Peer], None]) -> Peer:
-        peer = Peer(self, hear, closed)
+    def is_full_for(self, address: str) -> bool:
+        of_one = sum(network(peer.address) == network(address) for peer in self.open)
+        return self.is_full or of_one >= self.most_from
+
+    def make(self, address: str, hear: Callable[[Peer, str | bytes], None], closed: Callable[[Peer], None]) -> Peer:
+        peer = Peer(self, address, hear, closed)
         self.open.add(peer)
         metrics.peers.set(len(self.open))
         return peer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -290,6 +291,8 @@ ACTIONS: dict[str, dict[str, Read]] = {
     "timeout": {"user": _user, "seconds": _seconds, "reason": _maybe(_reason)},
     "ban": {"user": _user, "reason": _maybe(_reason)},
     "absolve": {"user": _user},
+    "site_ban": {"user": _user, "reason": _maybe(_reason)},
+    "site_absolve": {"user": _user},
     "clear": {},
     "pin": {"of": _number},
     "unpin": {},
@@ -365,6 +368,10 @@ class Bucket:
             return False
         self.tokens -= count
         return True
+
+    def wait_ms(self, count: float = 1) -> int:
+        """After what was last taken, until there are so many."""
+        return max(0, math.ceil((count - self.tokens) / self.per_s * 1000))
 
     def full(self, now: float) -> bool:
         """As good as new."""

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from accounts import modlog
 from accounts.models import Channel, ModAction, User
+from interactions import held
 from interactions.enforcement import restriction_on_commit, tell_on_commit
 from interactions.models import Restriction, RoomRole
 from interactions.protocol import Refused
@@ -29,11 +30,11 @@ def timeout(by: User, channel: Channel | None, user: User, seconds: int, now: dt
 
 
 def ban(by: User, channel: Channel | None, user: User, now: dt.datetime, reason: str = "") -> None:
-    """Takes the user's role in the room as well."""
+    """Takes the user's role in the room as well, and what waits for a moderator."""
     require_over(by, user, channel, now)
     with transaction.atomic():
         _restrict(by, channel, user, Restriction.Kind.BAN, None, now, reason)
-        modlog.write(Code.BAN, by, channel, now, user=user, reason=reason)
+        modlog.write(Code.BAN, by, channel, now, user=user, reason=reason, **held.withdraw(user, channel))
         if channel and RoomRole.objects.filter(channel=channel, user=user).delete()[0]:
             modlog.write(Code.ROLE, by, channel, now, user=user, role=None)
             tell_on_commit(f"user.{wire_id(user)}", {"type": "user.role", "room": channel.name, "role": None})

@@ -123,8 +123,8 @@ class Session:
         room.behind.discard(self)
 
 
-def goodbye(reason: str) -> dict[str, Any]:
-    return {"t": "bye", "retry_ms": random.randrange(RETURN_MS), "reason": reason}
+def goodbye(reason: str, wait_ms: int = 0) -> dict[str, Any]:
+    return {"t": "bye", "retry_ms": wait_ms + random.randrange(RETURN_MS), "reason": reason}
 
 
 def chunks(texts: Iterable[str]) -> Iterable[Frame]:
@@ -148,6 +148,7 @@ class Room:
         self.epoch = ""
         self.settings: dict[str, Any] = {}
         self.private: dict[str, Any] = {}
+        self.is_live, self.turned_ms = False, 0
         self.pin: str | None = None
         self.here = 0
         self.heard = self.sent = 0  # the last items: that Redis told, that were made frames of
@@ -205,7 +206,8 @@ class Room:
     def load(self, state: State, entries: list[Entry], anew: bool = False) -> bool:
         """Begin with what the log has. False where that goes on from what was heard before."""
         goes_on = self.epoch == state.epoch and state.n <= self.heard + LOG_ITEMS and not anew
-        self.settings, self.private = state.settings or self.settings, state.private
+        self.settings = state.settings or self.settings
+        self.take_in(state)
         if goes_on:
             for entry in entries:
                 self.hear(entry)
@@ -218,6 +220,10 @@ class Room:
             self._keep(entry, json.loads(entry.text))
         self.pin = state.pin
         return True
+
+    def take_in(self, state: State) -> None:
+        """What no item tells."""
+        self.private, self.is_live, self.turned_ms = state.private, state.is_live, state.turned_ms
 
     def _forget(self) -> None:
         if self._flushing:
@@ -315,7 +321,7 @@ class Room:
 
     def react(self, emoji: str, count: int, media_ms: int | None) -> None:
         self.taps[emoji] += count
-        if media_ms is not None:
+        if media_ms is not None and (self.is_live or media_ms <= self.turned_ms):  # viewers see the end after it was
             self.heat[f"{media_ms // 1000}:{emoji}"] += count
 
     def show_reactions(self) -> None:

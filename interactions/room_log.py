@@ -3,7 +3,8 @@
 `{NAME}` is the hash tag: a room's keys live on one node. USER is an id of the wire ("u17").
 
     chat:{NAME}:room             hash: epoch, n (the last item's number), settings (JSON), private
-                                 (JSON: settings for the server's eyes), pin (the pinned item's JSON)
+                                 (JSON: settings for the server's eyes), pin (the pinned item's JSON), live (0 or 1), turned
+                                 (when it became so, in ms)
     chat:{NAME}:log              stream: entries N-0 with the field `item`; about the last 500, without what was taken back
     chat:{NAME}:nonce:USER:NONCE → n, for a minute: the same nonce is answered the same number
     chat:{NAME}:pace:USER        hash: tokens, at (ms), said (ms), text (its hash)
@@ -52,6 +53,13 @@ class State(NamedTuple):
     settings: dict[str, Any] | None
     private: dict[str, Any]
     pin: str | None
+    is_live: bool = False
+    turned_ms: int = 0  # when it became so, or stopped
+
+
+class Out(NamedTuple):
+    code: str
+    until_ms: int | None
 
 
 class Pace(NamedTuple):
@@ -67,6 +75,7 @@ class Restored:
     settings: dict[str, Any]
     private: dict[str, Any] = field(default_factory=dict)
     restrictions: list[tuple[str | None, str, str, int | None]] = field(default_factory=list)  # room, user, code, until_ms
+    is_live: bool = False
 
 
 @asynccontextmanager
@@ -159,7 +168,8 @@ async def restore(redis: Redis, room: str, restored: Restored, now_ms: int) -> N
     for where, user, code, until_ms in restored.restrictions:
         await _restrict(redis, where, user, code, until_ms, now_ms, anew=True)
     keys = [_key(room, "room"), _key(room, "log")]
-    await redis.eval(room_scripts.BEGIN, len(keys), *keys, _new_epoch(), encode(restored.settings), encode(restored.private))
+    args: list[str | int] = [_new_epoch(), encode(restored.settings), encode(restored.private), int(restored.is_live)]
+    await redis.eval(room_scripts.BEGIN, len(keys), *keys, *args)
 
 
 async def move(redis: Redis, before: str, after: str) -> None:
@@ -178,15 +188,17 @@ async def move(redis: Redis, before: str, after: str) -> None:
 
 
 async def state(redis: Redis, room: str) -> State:
-    fields = ["epoch", "n", "settings", "private", "pin"]
+    fields = ["epoch", "n", "settings", "private", "pin", "live", "turned"]
     found: Any = await redis.hmget(_key(room, "room"), fields)
-    epoch, n, settings, private, pin = found
+    epoch, n, settings, private, pin, live, turned = found
     return State(
         epoch=epoch.decode() if epoch else "",
         n=int(n or 0),
         settings=json.loads(settings) if settings else None,
         private=json.loads(private) if private else {},
         pin=pin.decode() if pin else None,
+        is_live=live == b"1",
+        turned_ms=int(turned or 0),
     )
 
 
@@ -206,11 +218,11 @@ async def message(redis: Redis, room: str, n: int) -> dict[str, Any] | None:
     return json.loads(found[0].text) if found else None
 
 
-async def out(redis: Redis, room: str, user: str) -> str | None:
-    """The code of what keeps this user out of the room or the site, if something does."""
+async def out(redis: Redis, room: str, user: str) -> Out | None:
+    """What keeps this user from writing in the room or on the site, if something does."""
     for text in await redis.mget([_out(None, user), _out(room, user)]):
         if text:
-            return str(json.loads(text)["code"])
+            return Out(**json.loads(text))
     return None
 
 

@@ -84,6 +84,12 @@ if kind == 'del' or kind == 'purge' or kind == 'clear' then
 end
 local n, item = add()
 if ARGV[7] then redis.call('HSET', room, 'settings', ARGV[6], 'private', ARGV[7]) end
+if kind == 'sys' then
+  local word = cjson.decode(body)
+  if word.at >= tonumber(redis.call('HGET', room, 'turned') or 0) then
+    redis.call('HSET', room, 'live', word.kind == 'live' and 1 or 0, 'turned', word.at)
+  end
+end
 if kind == 'pin' then
   local of = cjson.decode(body).of
   if of == cjson.null or of == nil then redis.call('HDEL', room, 'pin') else redis.call('HSET', room, 'pin', item) end
@@ -92,11 +98,12 @@ return n
 """
 )
 
-# KEYS room, log; ARGV an epoch, settings, private settings → what is absent is set
+# KEYS room, log; ARGV an epoch, settings, private settings, whether it is live → what is absent is set
 BEGIN = """
 if redis.call('HSETNX', KEYS[1], 'epoch', ARGV[1]) == 1 then
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[1], 'n', 0)
 end
+redis.call('HSETNX', KEYS[1], 'live', ARGV[4])
 if redis.call('HSETNX', KEYS[1], 'settings', ARGV[2]) == 1 then redis.call('HSET', KEYS[1], 'private', ARGV[3]) end
 """

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.urls import re_path
 
-from interactions.consumers import Chat, RoomConsumer
+from interactions.chat import Chat
+from interactions.consumers import RoomConsumer
 
 
 class Application:

@@ -38,18 +38,23 @@ def is_usable(candidate: str) -> bool:
     found = CANDIDATE.fullmatch(candidate)
     if not found:
         return False
+    return is_public(found[2]) and 1024 <= int(found[3]) < 65536
+
+
+def is_public(text: str) -> bool:
+    """Not a name, and not an address in somebody's own network."""
     try:
-        address = ipaddress.ip_address(found[2])
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return address.is_global and not address.is_multicast and 1024 <= int(found[3]) < 65536
+    return address.is_global and not address.is_multicast
 
 
-def named_candidates(sdp: str, named: Sequence[str], own: Iterable[str]) -> str:
+def named_candidates(sdp: str, named: Sequence[str], own: Iterable[str], client: str) -> str:
     """The answer, with candidates at the NAMED addresses alone: those of this machine's OWN as they are; the others, which a
-    NAT in front of it has, in place of each of its own."""
+    NAT in front of it has, in place of each of its own. Where none is named, those that CLIENT's address has a use for."""
     if not named:
-        return sdp
+        return sdp if is_inside(client) else public_candidates(sdp)
     here = set(own)
     outside = [address for address in named if address not in here]
     lines: list[str] = []
@@ -60,6 +65,25 @@ def named_candidates(sdp: str, named: Sequence[str], own: Iterable[str]) -> str:
         else:
             lines += [line.replace(f" {found[2]} ", f" {address} ", 1) for address in outside if same_family(address, found[2])]
     return "".join(f"{line}\r\n" for line in lines)
+
+
+def is_inside(client: str) -> bool:
+    """It comes from this machine or a network of its own."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return not (mapped or address).is_global
+
+
+def public_candidates(sdp: str) -> str:
+    """What the machine's own networks look like is nobody's business outside, unless there is nothing else to name."""
+    lines = sdp.splitlines()
+    offered = [line for line in lines if line.startswith("a=candidate:")]
+    public = [line for line in offered if (found := CANDIDATE.fullmatch(line[2:])) and is_public(found[2])]
+    dropped = set(offered) - set(public) if public else set()
+    return "".join(f"{line}\r\n" for line in lines if line not in dropped)
 
 
 def same_family(one: str, other: str) -> bool:

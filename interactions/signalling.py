@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from interactions.limits import Offers
+from interactions.limits import Paces
 from interactions.peer import Peer, Peers
 from interactions.protocol import IceCandidate, Offer
 from interactions.sdp import BadOffer
@@ -22,24 +22,24 @@ Tell = Callable[[dict[str, Any]], None]
 class Signalling:
     """TELL goes by the WebSocket; HEAR is given what comes by data channels."""
 
-    def __init__(self, peers: Peers, offers: Offers, tell: Tell, hear: Callable[[Peer, str | bytes], None]) -> None:
-        self.peers, self.offers = peers, offers
+    def __init__(self, peers: Peers, paces: Paces, tell: Tell, hear: Callable[[Peer, str | bytes], None]) -> None:
+        self.peers, self.paces = peers, paces
         self.peer: Peer | None = None
         self.gen = -1
         self._tell, self._hear = tell, hear
 
-    async def offer(self, frame: Offer, who: str, now: float) -> None:
+    async def offer(self, frame: Offer, who: str, address: str, now: float) -> None:
         self.close()
         self.gen = frame.gen
-        if self.peers.is_full:
+        if self.peers.is_full_for(address):
             self._fail("full")
-        elif not self.offers.take(who, now):
+        elif not self.paces.offer(who, address, now):
             self._fail("rate")
         else:
-            await self._answer(frame)
+            await self._answer(frame, address)
 
-    async def _answer(self, frame: Offer) -> None:
-        peer = self.peer = self.peers.make(self._hear, self._closed)
+    async def _answer(self, frame: Offer, address: str) -> None:
+        peer = self.peer = self.peers.make(address, self._hear, self._closed)
         try:
             async with asyncio.timeout(ANSWER_S):
                 answer = await peer.answer(frame.sdp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from channels.db import database_sync_to_async
@@ -11,7 +12,7 @@ from redis.asyncio import Redis
 from interactions import room_log, rules, text
 from interactions.protocol import Mod, Refused, Report, Say, near
 from interactions.room import Room
-from interactions.room_log import Pace, Restored
+from interactions.room_log import Out, Pace, Restored
 from interactions.rules import Author, Hold, Settings
 from interactions.wire import unix_ms, user_id
 
@@ -42,18 +43,32 @@ def you(author: Author) -> dict[str, Any]:
     return {"id": wire_id(author), "name": author.name, "role": author.role}
 
 
-async def say(redis: Redis, moderation: Moderation, room: Room, author: Author, frame: Say, now: dt.datetime) -> dict[str, Any]:
+async def say(
+    redis: Redis,
+    moderation: Moderation,
+    room: Room,
+    author: Author,
+    frame: Say,
+    now: dt.datetime,
+    may_ask: Callable[[], None],
+) -> dict[str, Any]:
+    """MAY_ASK raises Refused where PostgreSQL has been asked too often."""
     settings = Settings.of(room.settings, room.private)
     verdict = rules.judge(settings, author, frame.text, now)
     if isinstance(verdict, Hold):
-        if code := await room_log.out(redis, room.name, wire_id(author)):
-            raise Refused(code)
+        if out := await room_log.out(redis, room.name, wire_id(author)):
+            raise Refused(out.code, left_ms(out, now))
+        may_ask()
         await database_sync_to_async(moderation.hold)(room.name, author, frame, verdict.reason, now)
         return {"t": "held", "nonce": frame.nonce}
     burst = MODERATORS_BURST if author.role in rules.MODERATORS else BURST
     pace = Pace(burst, rules.slow_s(settings, author.role) * 1000, unix_ms(now))
     n = await room_log.say(redis, room.name, message(author, frame, now), wire_id(author), frame.nonce, pace)
     return {"t": "ok", "nonce": frame.nonce, "n": n}
+
+
+def left_ms(out: Out, now: dt.datetime) -> int | None:
+    return None if out.until_ms is None else max(0, out.until_ms - unix_ms(now))
 
 
 def message(author: Author, frame: Say, now: dt.datetime) -> dict[str, Any]:
@@ -63,6 +78,8 @@ def message(author: Author, frame: Say, now: dt.datetime) -> dict[str, Any]:
 
 
 async def moderate(moderation: Moderation, room: Room, author: Author, frame: Mod, now: dt.datetime) -> dict[str, Any]:
+    if author.role not in rules.MODERATORS:  # as far as is known here: who is one is looked up anew below
+        raise Refused("forbidden")
     await database_sync_to_async(moderation.act)(room.name, author, frame, now)
     return {"t": "ok", "nonce": frame.nonce}
 

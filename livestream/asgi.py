@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
 django = get_asgi_application()
 
 from interactions import moderation  # noqa: E402  what follows needs the settings
-from interactions.consumers import Chat  # noqa: E402
+from interactions.chat import Chat  # noqa: E402
 from interactions.routing import Application  # noqa: E402
 from streams.origin import Origin  # noqa: E402
 

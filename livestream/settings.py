@@ -279,7 +279,8 @@ ENCODER_SLOTS = env.int("ENCODER_SLOTS", 20)  # encode jobs (one rendition each)
 
 CHAT_PEERS = env.int("CHAT_PEERS", 200)  # WebRTC peers of one process; each costs ten times a WebSocket. 0: WebSocket alone
 # Which addresses WebRTC answers name: this machine's own (only there do peers listen then), or those that a NAT in front of
-# it has (every port as it is). Empty: all of this machine but loopback.
+# it has (every port as it is). Empty: all of this machine but loopback; its private ones only for viewers who come from such
+# an address themselves, or where it has no others.
 CHAT_ICE_ADDRESSES = env.list("CHAT_ICE_ADDRESSES", default=[])
 CHAT_SOCKETS_PER_ADDRESS = env.int("CHAT_SOCKETS_PER_ADDRESS", 60)  # of one address (IPv6: one /64), at one process
 # For viewers whose network lets no UDP through to here: a TURN server, and the secret that it shares (coturn: use-auth-secret).

@@ -98,11 +98,11 @@ MAY_IMPORT = {
     "interactions.standing": "interactions.wire accounts interactions.models interactions.protocol interactions.rules",
     "interactions.enforcement": "interactions.identity interactions.wire"
     " accounts interactions.models interactions.protocol interactions.room_log"
-    " interactions.standing",
+    " interactions.standing streams.models",
     "interactions.messages": "interactions.wire"
-    " accounts interactions.enforcement interactions.models interactions.protocol"
+    " accounts interactions.held interactions.enforcement interactions.models interactions.protocol"
     " interactions.room_log interactions.standing",
-    "interactions.restrictions": "accounts interactions.enforcement interactions.models"
+    "interactions.restrictions": "accounts interactions.held interactions.enforcement interactions.models"
     " interactions.protocol interactions.standing",
     "interactions.room_settings": "accounts interactions.enforcement interactions.models"
     " interactions.rules interactions.standing",
@@ -127,7 +127,8 @@ MAY_IMPORT = {
     "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
     " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
     " interactions.standing interactions.words streams.moderation streams.report_admin",
-    "interactions.events": "accounts interactions.wire interactions.enforcement streams.broadcasts streams.models"
+    "interactions.events": "accounts interactions.wire interactions.held"
+    " interactions.enforcement streams.broadcasts streams.models"
     " streams.moderation",
     "interactions.archive": "interactions.wire accounts interactions.models interactions.room_log",
     "interactions.heat": "interactions.documents streams.models",
@@ -148,15 +149,17 @@ MAY_IMPORT = {
     "interactions.limits": "interactions.protocol streams.addresses",
     "interactions.sdp": "",
     "interactions.fastlane": "",
-    "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport",
+    "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport streams.addresses",
     "interactions.signalling": "interactions.limits interactions.peer interactions.protocol interactions.sdp",
     "interactions.speech": "interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
     "interactions.identity": "",
-    "interactions.consumers": "streams.cache_client interactions.hub interactions.identity interactions.limits"
+    "interactions.chat": "streams.cache_client interactions.hub interactions.identity interactions.limits"
+    " interactions.peer interactions.room_log interactions.speech",
+    "interactions.consumers": "interactions.chat interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
-    " interactions.signalling interactions.speech interactions.transport",
-    "interactions.routing": "interactions.consumers",
+    " interactions.signalling interactions.speech interactions.transport interactions.wire",
+    "interactions.routing": "interactions.chat interactions.consumers",
     "livestream": "accounts interactions streams",
     "deploy": "",
     "deploy.gunicorn": "livestream.logs",

@@ -31,17 +31,30 @@ export function actions(item, you, pinned) {
   if (pinned === of) add(_("Unpin"), { do: "unpin" }, "message");
   else add(_("Pin on top"), { do: "pin", of }, "message");
   if (isOwn || mayDelete(you.role, by.role)) add(_("Delete message"), { do: "delete", of }, "message", true);
-  if (!isOwn && isOver(you.role, by.role)) {
+  return [...found, ...aboutPerson(by, you)];
+}
+
+// The part of it that needs no message.
+export function aboutPerson(by, you) {
+  const found = [];
+  const add = (label, fields, group, isGrave = false) => found.push({ label, fields: { ...fields, user: by.id }, group, isGrave });
+  if (!moderates(you?.role) || by.id === you.id) return found;
+  if (isOver(you.role, by.role)) {
     for (const [seconds, short] of TIMEOUTS) {
       found.push({ label: format(_("Timeout {length}"), { length: short }), short, fields: { do: "timeout", user: by.id, seconds }, group: "timeout" });
     }
-    add(_("Delete all of their messages"), { do: "purge", user: by.id }, "person", true);
-    add(_("Ban"), { do: "ban", user: by.id }, "person", true);
+    add(_("Delete all of their messages"), { do: "purge" }, "person", true);
+    add(_("Ban"), { do: "ban" }, "person", true);
+    add(_("Lift timeout or ban"), { do: "absolve" }, "person");
   }
-  if (!isOwn && ["owner", "staff"].includes(you.role) && !["owner", "staff"].includes(by.role)) {
-    if (by.role !== "mod") add(_("Make moderator"), { do: "role", user: by.id, role: "mod" }, "role");
-    if (by.role !== "vip") add(_("Make VIP"), { do: "role", user: by.id, role: "vip" }, "role");
-    if (by.role) add(_("Take the role away"), { do: "role", user: by.id, role: null }, "role");
+  if (you.role === "staff" && by.role !== "staff") {
+    add(_("Ban from all chats of the site"), { do: "site_ban" }, "site", true);
+    add(_("Lift the ban from all chats"), { do: "site_absolve" }, "site");
+  }
+  if (["owner", "staff"].includes(you.role) && !["owner", "staff"].includes(by.role)) {
+    if (by.role !== "mod") add(_("Make moderator"), { do: "role", role: "mod" }, "role");
+    if (by.role !== "vip") add(_("Make VIP"), { do: "role", role: "vip" }, "role");
+    if (by.role) add(_("Take the role away"), { do: "role", role: null }, "role");
   }
   return found;
 }
@@ -63,6 +76,8 @@ export function done(fields, name) {
     timeout: () => format(_("{name} cannot write for {length}."), { name, length: minutes(fields.seconds) }),
     ban: () => format(_("{name} is banned."), { name }),
     absolve: () => format(_("{name} may write again."), { name }),
+    site_ban: () => format(_("{name} is banned from all chats of this site."), { name }),
+    site_absolve: () => format(_("{name} may write in the chats of this site again."), { name }),
     purge: () => format(_("The messages of {name} are deleted."), { name }),
     role: () => format(BECAME[fields.role] ?? _("{name} has no role any more."), { name }),
     set: () => _("The rules of the chat are changed."),

@@ -11,6 +11,8 @@ const COMMANDS = {
   timeout: [_("name [10m] [reason]"), _("keeps somebody from writing for a while"), timeout],
   ban: [_("name [reason]"), _("keeps somebody out for good"), ([name, ...reason], room) => ({ do: "ban", user: who(name, room), ...because(reason) })],
   unban: [_("name"), _("lifts a ban or a timeout"), ([name], room) => ({ do: "absolve", user: who(name, room) })],
+  siteban: [_("name [reason]"), _("keeps somebody out of all chats (site moderators)"), ([name, ...reason], room) => ({ do: "site_ban", user: who(name, room), ...because(reason) })],
+  siteunban: [_("name"), _("lifts a ban from all chats"), ([name], room) => ({ do: "site_absolve", user: who(name, room) })],
   purge: [_("name"), _("deletes everything that somebody said"), ([name], room) => ({ do: "purge", user: who(name, room) })],
   clear: ["", _("empties the chat"), () => ({ do: "clear" })],
   slow: ["10 | off", _("so many seconds between two messages"), ([time]) => set({ slow_s: orOff(time, 0) })],

@@ -14,6 +14,9 @@ class ChatCompose extends HTMLElement {
   #until = 0;
   #ticking = null;
   #answers = null; // the message that is replied to
+  #isDisabled = true;
+  #ending = null; // of what keeps one from writing
+  #emoji = null;
   isModerator = false;
 
   connectedCallback() {
@@ -21,10 +24,12 @@ class ChatCompose extends HTMLElement {
     this.#text.addEventListener("keydown", (event) => this.#onKey(event));
     this.querySelector("form").addEventListener("submit", (event) => (event.preventDefault(), this.#send()));
     this.querySelector(".chat-answers button").addEventListener("click", () => this.answer(null));
+    this.#emojiButton.addEventListener("click", () => this.#openEmoji());
   }
 
   disconnectedCallback() {
     clearInterval(this.#ticking);
+    clearTimeout(this.#ending);
   }
 
   // Writes an answer to that item of the log; null: to none.
@@ -49,7 +54,38 @@ class ChatCompose extends HTMLElement {
   }
 
   set disabled(isDisabled) {
-    this.#text.disabled = isDisabled;
+    this.#isDisabled = isDisabled;
+    this.#enable();
+  }
+
+  get isOut() {
+    return this.#out.textContent !== "";
+  }
+
+  // WORDS say why nothing can be written for so long (undefined: for good); null: it can. OVER() is called when it can again.
+  keepOut(words, ms, over) {
+    clearTimeout(this.#ending);
+    this.#out.textContent = words ?? "";
+    this.#enable();
+    if (words && ms > 0) this.#ending = setTimeout(() => (this.keepOut(null), over()), ms);
+  }
+
+  #enable() {
+    this.#text.disabled = this.#emojiButton.disabled = this.#isDisabled || this.isOut;
+    this.#show();
+  }
+
+  async #openEmoji() {
+    await import("live/chat-emoji");
+    if (!this.#emoji) {
+      this.#emoji = this.appendChild(element("chat-emoji", { choose: (emoji) => this.#insert(emoji) }));
+      this.#emoji.addEventListener("toggle", ({ newState }) => (this.#emojiButton.ariaExpanded = String(newState === "open")));
+    }
+    this.#emoji.show(this.#emojiButton.getBoundingClientRect());
+  }
+
+  #insert(emoji) {
+    this.#text.setRangeText(emoji, this.#text.selectionStart, this.#text.selectionEnd, "end");
     this.#show();
   }
 
@@ -108,6 +144,12 @@ class ChatCompose extends HTMLElement {
     this.querySelector(".chat-hints").replaceChildren(...rows);
   }
 
+  get #emojiButton() {
+    return this.querySelector(".chat-emoji-open");
+  }
+  get #out() {
+    return this.querySelector(".chat-out");
+  }
   get #text() {
     return this.querySelector("textarea");
   }

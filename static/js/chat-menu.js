@@ -1,6 +1,5 @@
 // <chat-menu>: what may be done about a message, beside it; on a phone, at the foot of the window.
 
-import { actions } from "live/chat-actions";
 import { button, element } from "live/chat-dom";
 import { spoken, timeOf } from "live/chat-message";
 import { _, format } from "live/i18n";
@@ -15,10 +14,10 @@ class ChatMenu extends HTMLElement {
     this.addEventListener("toggle", ({ newState }) => newState === "closed" && this.replaceChildren());
   }
 
-  // CHOOSE(action, row) is called with what is chosen.
-  show(row, you, pinned, choose) {
+  // CHOOSE(action, row) is called with what is chosen of the LIST.
+  show(row, list, choose) {
     this.ariaLabel = format(_("Actions for the message of {name}"), { name: row.item.by.name });
-    const groups = grouped(actions(row.item, you, pinned));
+    const groups = grouped(list);
     const pick = (action) => () => (this.hidePopover(), choose(action, row));
     this.replaceChildren(
       element("p", { className: "chat-menu-about", "aria-hidden": "true" }, timeOf(row.item.at), " ", spoken(row.item)),

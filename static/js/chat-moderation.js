@@ -2,11 +2,12 @@
 
 import { done, moderates } from "live/chat-actions";
 import { command, help } from "live/chat-commands";
+import { confirmed } from "live/chat-confirm";
 import { button, element } from "live/chat-dom";
 import { refusal } from "live/chat-words";
 import { _, format } from "live/i18n";
 
-const UNDONE_BY = { timeout: "absolve", ban: "absolve" };
+const UNDONE_BY = { timeout: "absolve", ban: "absolve", site_ban: "site_absolve" };
 
 export class Moderation {
   #connection;
@@ -22,6 +23,7 @@ export class Moderation {
     this.#feed = feed;
     this.#people = people;
     panel.querySelector("chat-queue").decide = (does, { id, by }) => this.ask({ do: does, id }, by);
+    confirmed(panel, "clear", () => this.ask({ do: "clear" }));
     const shield = panel.querySelector(".chat-shield");
     shield.addEventListener("click", () => this.ask({ do: "shield", on: shield.ariaPressed !== "true" }));
   }

@@ -1,13 +1,13 @@
 // <chat-panel channel="NAME">: the chat of a room, in words, messages and deeds. The parts of it know nothing of each other.
 
-import { isTrusted, moderates } from "live/chat-actions";
+import { aboutPerson, actions, isTrusted, moderates } from "live/chat-actions";
 import { Connection } from "live/chat-connection";
 import { Drafts } from "live/chat-drafts";
 import { Feed } from "live/chat-feed";
 import { Moderation } from "live/chat-moderation";
 import { People } from "live/chat-people";
 import { media } from "live/chat-picture";
-import { connection as inWords, here, refusal, rules, slowSeconds } from "live/chat-words";
+import { connection as inWords, here, out, OVER, refusal, rules, slowSeconds } from "live/chat-words";
 import { _ } from "live/i18n";
 import "live/chat-compose";
 import "live/chat-log";
@@ -52,6 +52,7 @@ class ChatPanel extends HTMLElement {
     this.#log.addEventListener("click", ({ target }) => target.closest(".chat-more") && this.#openMenu(target.closest("li")));
     this.#log.addEventListener("keydown", (event) => this.#onKey(event));
     this.#reactions.send = (taken) => this.#connection.toss({ t: "react", ...taken, ...media() });
+    this.#queue.more = (row) => this.#openMenu(row, aboutPerson(row.item.by, this.#you));
     this.querySelector(".chat-again").addEventListener("click", () => this.#connection.open());
   }
 
@@ -59,6 +60,7 @@ class ChatPanel extends HTMLElement {
 
   #welcome(item, fresh, lost) {
     if (item.reset) this.#feed.begin();
+    this.#compose?.keepOut(null); // if something still does, it is told next
     this.dataset.transport ??= "websocket";
     this.#become(item.you);
     this.#apply(item.settings);
@@ -76,6 +78,7 @@ class ChatPanel extends HTMLElement {
     else if (item.t === "here") this.#showHere(item.count);
     else if (item.t === "rx") this.#reactions.hear(item.counts);
     else if (item.t === "role") this.#become({ ...this.#you, role: item.role });
+    else if (item.t === "out") this.#showOut(item);
     else if (item.t === "denied") this.#drafts.denied(item.nonce);
     else if (item.t === "queue") this.#queue.add(item);
     else if (item.t === "queue.done") this.#queue.remove(item.id);
@@ -98,6 +101,14 @@ class ChatPanel extends HTMLElement {
     this.#moderation.sent(nonce, n);
     const slow = slowSeconds(this.#settings);
     if (slow && !isTrusted(this.#you?.role)) this.#compose?.wait(slow * 1000);
+  }
+
+  // A timeout that begins, or (no code) is lifted.
+  #showOut({ code, wait_ms: waitMs }) {
+    const wasOut = this.#compose?.isOut;
+    this.#compose?.keepOut(code && out(code, waitMs), waitMs, () => this.#feed.note(OVER));
+    if (code) this.#feed.note(out(code, waitMs));
+    else if (wasOut) this.#feed.note(OVER);
   }
 
   #gone(isGone) {
@@ -126,9 +137,9 @@ class ChatPanel extends HTMLElement {
     return nonce;
   }
 
-  #openMenu(row) {
-    if (!row?.item) return;
-    this.#menu.show(row, this.#you, this.#pin.of, (action) => {
+  #openMenu(row, list = row?.item && actions(row.item, this.#you, this.#pin.of)) {
+    if (!list?.length) return;
+    this.#menu.show(row, list, (action) => {
       if (action.fields) this.#moderation.ask(action.fields, row.item.by);
       else if (action.does === "reply") this.#compose?.answer(row.item);
       else if (action.does === "report") this.querySelector("chat-report").ask(row.item, (reason) => this.#moderation.report(row.item, reason));
@@ -153,7 +164,7 @@ class ChatPanel extends HTMLElement {
     this.#you = this.#feed.you = this.#moderation.you = you;
     const isModerator = moderates(you?.role);
     this.toggleAttribute("moderates", isModerator);
-    this.#shield.hidden = !isModerator;
+    this.#shield.hidden = this.querySelector(".chat-clear").hidden = !isModerator;
     if (!isModerator) this.#queue.clear();
     if (this.#compose) Object.assign(this.#compose, { isModerator, disabled: you === null });
     this.querySelector(".chat-signed-out").hidden = !this.#compose || you !== null;

@@ -4,6 +4,7 @@ import { _, format, language, ngettext } from "live/i18n";
 
 export const ROLES = { owner: _("Host"), mod: _("Mod"), vip: _("VIP"), staff: _("Staff") };
 
+const DAY_MS = 86_400_000;
 const SHIELD_SLOW_S = 10;
 const SHIELD_FOLLOW_S = 600;
 const NEEDS_WAIT = new Set(["slow", "rate", "timeout", "followers", "shield"]);
@@ -38,6 +39,20 @@ const REFUSED = {
 export function refusal(code, waitMs) {
   const wait = NEEDS_WAIT.has(code) && waitMs > 0 ? duration(waitMs) : null;
   return format((REFUSED[code] ?? (() => _("The chat refused it ({code}).")))(wait), { wait, code });
+}
+
+// What keeps somebody from writing, and until when.
+export function out(code, waitMs, now = Date.now()) {
+  if (code !== "timeout" || !(waitMs > 0)) return refusal(code, waitMs);
+  const words = waitMs < DAY_MS ? _("You are in a timeout: you can read on, and write again at {time}.") : _("You are in a timeout: you can read on, and write again on {time}.");
+  return format(words, { time: moment(now + waitMs, waitMs) });
+}
+
+export const OVER = _("Your timeout is over: you can write again.");
+
+function moment(at, waitMs) {
+  const style = waitMs < 120_000 ? { timeStyle: "medium" } : waitMs < DAY_MS ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
+  return new Intl.DateTimeFormat(language, style).format(at);
 }
 
 export function duration(ms) {
@@ -77,7 +92,7 @@ const CLOSED = {
 export function connection({ name, reason, inMs }) {
   if (name === "connecting") return _("Connecting…");
   if (name === "waiting") {
-    const why = reason === "flood" ? _("Too much came from here at once.") : reason === "restart" ? _("The chat restarts.") : _("No connection.");
+    const why = ["flood", "rate"].includes(reason) ? _("Too much came from here at once.") : reason === "restart" ? _("The chat restarts.") : _("No connection.");
     return `${why} ${inMs > 1500 ? format(_("Trying again in {wait}…"), { wait: duration(inMs) }) : _("Trying again now…")}`;
   }
   if (name === "offline") return _("You are offline. The chat comes back when you do.");

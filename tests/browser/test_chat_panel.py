@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.browser.room import ALICE, BOB, CAROL, HOST, MALLORY, SETTINGS, Item, Room
+from tests.browser.room import ALICE, BOB, CAROL, HOST, MALLORY, SETTINGS, Item, Room, person
 
 Enter = Callable[..., Room]
 
@@ -174,6 +174,55 @@ def test_it_fits_the_window(enter: Enter, width: int) -> None:
     expect(room.page.locator("live-player")).to_be_in_viewport()
 
 
+CONTRASTS = """() => {
+  const channels = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const luminance = (text) => {
+    const [r, g, b] = channels(text).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = getComputedStyle(document.querySelector("chat-panel")).backgroundColor;
+  return [...document.querySelectorAll(".chat-name")].map((name) => {
+    const [dark, light] = [luminance(getComputedStyle(name).color), luminance(behind)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybodys_name_can_be_read(enter: Enter, scheme: Any) -> None:
+    room = enter(BOB)
+    room.page.emulate_media(color_scheme=scheme)
+    room.tell(*(room.said(person(number, f"user-{number}"), "hi") for number in range(100)))
+    expect(rows(room)).to_have_count(100)
+    assert min(room.page.evaluate(CONTRASTS)) >= 4.5
+
+
+WHOLE = """() => {
+  const box = document.querySelector(".chat-scroll").getBoundingClientRect();
+  const isWhole = ({ top, bottom }) => top >= box.top - 1 && bottom <= Math.min(box.bottom, innerHeight) + 1;
+  return [...document.querySelectorAll(".chat-message")].filter((row) => isWhole(row.getBoundingClientRect())).length;
+}"""
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_moderator_on_a_phone_still_reads(enter: Enter, is_open: bool) -> None:
+    room = enter(ALICE, 360)
+    room.page.set_viewport_size({"width": 360, "height": 740})
+    for number in range(3):
+        room.tell({"t": "queue", "id": number, "by": MALLORY, "text": "see x.example", "reason": "links", "at": 1})
+    said = [room.said(BOB, f"message {number}") for number in range(12)]
+    room.tell(*said, room.numbered(t="pin", of=said[0]["n"], msg=said[0] | {"text": "Be kind. " * 20}))
+    waiting = room.page.get_by_text("3 messages wait for you")
+    expect(waiting).to_be_visible()
+    expect(room.page.get_by_role("button", name="Approve").first).to_be_hidden()
+    if is_open:
+        waiting.click()
+        expect(room.page.get_by_role("button", name="Approve").first).to_be_in_viewport(ratio=0.9)
+    expect(room.page.get_by_label("Message", exact=True)).to_be_in_viewport(ratio=1)
+    expect(rows(room).last).to_be_in_viewport()
+    assert room.page.evaluate(WHOLE) >= 4
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_comes_from_a_server_is_read_as_html(enter: Enter, text: str) -> None:
     """Not even what it promises is a name, a role or a number."""
@@ -268,6 +317,64 @@ def test_a_held_message_says_so_until_it_is_let_through(enter: Enter) -> None:
     room.say(BOB, "see example.org/x")
     expect(rows(room)).to_have_count(1)
     expect(room.page.get_by_text("A moderator looks")).to_have_count(0)
+
+
+def test_a_timeout_is_told_at_once_and_ends_by_itself(enter: Enter) -> None:
+    room = enter(BOB)
+    box = room.page.get_by_label("Message", exact=True)
+    box.fill("half a sent")
+    room.tell({"t": "out", "code": "timeout", "wait_ms": 1500})
+    expect(box).to_be_hidden()
+    reason = "You are in a timeout: you can read on, and write again at"
+    expect(room.page.locator("chat-compose").get_by_role("status").first).to_contain_text(reason)
+    expect(room.page.locator(".chat-note")).to_contain_text([reason])
+    expect(box).to_be_enabled()
+    expect(box).to_have_value("half a sent")
+    expect(room.page.locator(".chat-note")).to_contain_text([reason, "Your timeout is over"])
+    room.tell({"t": "out", "code": "timeout", "wait_ms": 600_000})
+    expect(box).to_be_hidden()
+    room.tell({"t": "out", "code": None, "wait_ms": None})
+    expect(box).to_be_enabled()
+
+
+def test_a_timeout_that_ended_while_nobody_was_connected_is_over(enter: Enter) -> None:
+    room = enter(BOB)
+    room.tell({"t": "out", "code": "timeout", "wait_ms": 600_000})
+    expect(room.page.get_by_label("Message", exact=True)).to_be_hidden()
+    room.sockets[-1].close(code=1006)
+    expect(room.page.get_by_label("Message", exact=True)).to_be_enabled()
+
+
+def test_emoji_are_chosen_by_keyboard_and_loaded_when_they_are_wanted(enter: Enter) -> None:
+    room = enter(BOB)
+    asked: list[str] = []
+    room.page.on("request", lambda request: asked.append(request.url))
+    box, opener = room.page.get_by_label("Message", exact=True), room.page.get_by_role("button", name="Emoji")
+    box.fill("well done !")
+    box.evaluate("(box) => box.setSelectionRange(10, 10)")
+    opener.focus()
+    room.page.keyboard.press("Enter")
+    picker = room.page.get_by_role("dialog", name="Emoji")
+    expect(picker.get_by_role("button", name="grinning")).to_be_focused()
+    assert [url for url in asked if "chat-emoji" in url]
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    for key in ("ArrowRight", "Enter", "ArrowDown", "Enter"):
+        room.page.keyboard.press(key)
+    expect(box).to_have_value("well done 😂🥳!")
+    room.page.keyboard.press("Escape")
+    expect(picker).to_be_hidden()
+    expect(opener).to_be_focused()
+    write(room, "well done 😂")
+    assert room.next("say")["text"] == "well done 😂"
+
+
+def test_emoji_are_chosen_on_a_phone(enter: Enter) -> None:
+    room = enter(BOB, 360)
+    room.page.get_by_role("button", name="Emoji").click()
+    room.page.get_by_role("dialog", name="Emoji").get_by_role("button", name="fire").click()
+    expect(room.page.get_by_label("Message", exact=True)).to_have_value("🔥")
+    expect(room.page.get_by_role("button", name="Send")).to_be_enabled()
+    assert room.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_slow_mode_is_counted_down(enter: Enter) -> None:
@@ -411,6 +518,7 @@ def test_it_says_when_there_is_no_network_and_comes_back_with_it(enter: Enter) -
         ("Timeout 10 min", {"do": "timeout", "user": "u4", "seconds": 600}),
         ("Ban", {"do": "ban", "user": "u4"}),
         ("Delete all of their messages", {"do": "purge", "user": "u4"}),
+        ("Lift timeout or ban", {"do": "absolve", "user": "u4"}),
         ("Make VIP", {"do": "role", "user": "u4", "role": "vip"}),
     ],
 )
@@ -482,6 +590,49 @@ def test_moderators_decide_about_what_is_held(enter: Enter) -> None:
     expect(room.page.locator("chat-queue")).to_be_hidden()
 
 
+def test_the_author_of_a_held_message_is_acted_on_from_the_queue_by_keyboard(enter: Enter) -> None:
+    room = enter(CAROL)
+    room.tell({"t": "queue", "id": 7, "by": MALLORY, "text": "see x.example", "reason": "links", "at": 1})
+    room.page.get_by_role("button", name="More about mallory").focus()
+    room.page.keyboard.press("Enter")
+    expect(room.page.get_by_role("menuitem", name="Timeout 1 min")).to_be_focused()
+    expect(room.page.get_by_role("menuitem", name="Reply")).to_have_count(0)
+    room.page.get_by_role("menuitem", name="Timeout 10 min").press("Enter")
+    frame = room.next("mod")
+    assert (frame["do"], frame["user"], frame["seconds"]) == ("timeout", "u4", 600)
+    room.page.get_by_role("button", name="More about mallory").click()
+    room.page.get_by_role("menuitem", name="Ban", exact=True).click()
+    assert room.next("mod")["do"] == "ban"
+
+
+def test_a_site_moderator_bans_from_all_chats_and_undoes_it(enter: Enter) -> None:
+    room = enter(CAROL | {"role": "staff"})
+    room.say(MALLORY, "spam")
+    choose(room, "spam", "Ban from all chats of the site")
+    frame = room.next("mod")
+    assert (frame["do"], frame["user"]) == ("site_ban", "u4")
+    room.tell({"t": "ok", "nonce": frame["nonce"]})
+    note = room.page.locator(".chat-note")
+    expect(note).to_contain_text("mallory is banned from all chats of this site.")
+    note.get_by_role("button", name="Undo").click()
+    assert room.next("mod")["do"] == "site_absolve"
+
+
+def test_the_chat_is_cleared_once_that_is_confirmed(enter: Enter) -> None:
+    room = enter(CAROL)
+    room.say(MALLORY, "spam")
+    clear = room.page.get_by_role("button", name="Clear the chat")
+    dialog = room.page.get_by_role("dialog", name="Clear the chat?")
+    clear.click()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    clear.focus()
+    for key in ("Enter", "Shift+Tab", "Enter"):  # not by two presses of one key
+        room.page.keyboard.press(key)
+    assert room.next("mod")["do"] == "clear"
+    assert not [frame for frame in room.frames if frame["t"] == "mod"]
+
+
 def test_the_shield_goes_up_in_one_click(enter: Enter) -> None:
     room = enter(CAROL)
     shield = room.page.get_by_role("button", name="Shield")
@@ -502,6 +653,7 @@ def test_others_have_nothing_to_moderate_with(enter: Enter) -> None:
     expect(room.page.locator("chat-pin")).to_contain_text("look here")
     expect(room.page.get_by_role("button", name="Unpin")).to_have_count(0)
     expect(room.page.get_by_role("button", name="Shield")).to_be_hidden()
+    expect(room.page.get_by_role("button", name="Clear the chat")).to_be_hidden()
     row(room, "spam").hover()
     row(room, "spam").get_by_role("button", name="Actions").click()
     expect(room.page.get_by_role("menuitem")).to_have_text(["Reply", "Report…"])

@@ -153,6 +153,8 @@ ROOM = "{ find: (name) => ({ bob: 'u2', carol: 'u3' })[name] ?? null, lastOwn: 1
         ("/followers off", {"do": "set", "settings": {"followers_only_s": None}}),
         ("/emote on", {"do": "set", "settings": {"emote_only": True}}),
         ("/shield off", {"do": "shield", "on": False}),
+        ("/siteban carol threats", {"do": "site_ban", "user": "u3", "reason": "threats"}),
+        ("/siteunban carol", {"do": "site_absolve", "user": "u3"}),
         ("/pin", {"do": "pin", "of": 12}),
         ("/unpin", {"do": "unpin"}),
         ("/MOD carol", {"do": "role", "user": "u3", "role": "mod"}),
@@ -385,3 +387,9 @@ def test_the_menu_offers_what_the_server_would_allow(parts: Any) -> None:
     assert "Ban" in labels(parts, "owner", "mod") and "Ban" not in labels(parts, "owner", "staff")
     assert "Delete message" in labels(parts, "staff", "owner") and "Ban" not in labels(parts, "staff", "owner")
     assert "Delete message" in labels(parts, "mod", "mod", is_own=True)
+    assert "Lift timeout or ban" in labels(parts, "mod", None) and "Lift timeout or ban" not in labels(parts, "mod", "mod")
+    for you in ("mod", "owner"):
+        assert "Ban from all chats of the site" not in labels(parts, you, None)
+    for author in (None, "mod", "owner"):
+        assert {"Ban from all chats of the site", "Lift the ban from all chats"} <= set(labels(parts, "staff", author))
+    assert "Ban from all chats of the site" not in labels(parts, "staff", "staff")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.e2e.chatter import chatting
+from tests.e2e.chatter import Chatter, chatting
 from tests.e2e.processes import workers
 from tests.e2e.streamer import Streamer
 from tests.e2e.waiting import until
@@ -54,6 +56,36 @@ def test_alice_moderates_and_bob_does_not(site: Site, alice: Streamer, bob: Stre
         with chatting(site, alice.name, mallory) as again:
             again.send(t="hello", v=1)
             assert again.next("bye")["reason"] == "banned"
+
+
+SAVE = """
+import time
+from accounts.models import User
+user = User.objects.get(channel__name="{}")
+user.is_active = {}
+user.save()
+print(time.time())
+"""
+
+
+def test_a_closed_account_is_out_of_every_process_within_a_second(site: Site, alice: Streamer, mallory: Streamer) -> None:
+    with ExitStack() as stack, ThreadPoolExecutor() as threads:
+        tabs = [stack.enter_context(chatting(site, alice.name, mallory)) for _ in range(6)]
+        for tab in tabs:
+            tab.hello()
+
+        def shown_out(tab: Chatter) -> float:
+            assert tab.next("bye")["reason"] == "banned"
+            return time.time()
+
+        seen = [threads.submit(shown_out, tab) for tab in tabs]
+        closed_at = float(site.manage("shell", "-c", SAVE.format(mallory.name, False)).split()[-1])
+        assert max(each.result() for each in seen) - closed_at < 1
+        again = stack.enter_context(chatting(site, alice.name, mallory))
+        assert again.hello()["you"] is None
+        site.manage("shell", "-c", SAVE.format(mallory.name, True))
+        back = stack.enter_context(chatting(site, alice.name, mallory))
+        assert back.hello()["you"] and back.say("sorry")["t"] == "ok"
 
 
 def test_a_held_message_is_shown_once_it_is_approved(site: Site, alice: Streamer, bob: Streamer) -> None:

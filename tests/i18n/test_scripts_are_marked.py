@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((CHECKOUT / "static/js").glob("*.js"))
 
 COMMENT = re.compile(r"(?m)(?:^|(?<=[\s;{]))//.*$|/\*(?s:.*?)\*/")
-MARKED = re.compile(r'(?<![\w.])(?:_|ngettext)\((?:"(?:[^"\\]|\\.)*"(?:,\s*)?)+')
+MARKED = re.compile(r'(?<![\w.])(?:_|ngettext)\(\s*(?:"(?:[^"\\]|\\.)*"(?:\s*[,+]\s*)?)+')
 REGULAR = re.compile(r"(?<=[(,=:\s])/(?![/*\s])(?:\[[^\]]*\]|\\.|[^/\\\n\[])+/[a-z]*(?=[\s.,;)])")
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\'|`((?:[^`\\]|\\.)*)`', re.DOTALL)
 HOLE = re.compile(r"\$\{(?:[^{}]|\{[^{}]*\})*\}")

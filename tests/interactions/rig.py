@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 
 from interactions import room_log
-from interactions.consumers import Chat
+from interactions.chat import Chat
 from interactions.protocol import Mod, Refused, Report, Say
 from interactions.room_log import Pace, Restored
 from interactions.routing import Application

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from interactions import room as rooms
 from interactions import room_log
-from interactions.consumers import Chat
-from interactions.limits import Offers, Sockets, TooMany
+from interactions.chat import Chat
+from interactions.limits import Buckets, Paces, Sockets, TooMany
 from interactions.protocol import SDP_BYTES
+from interactions.rules import Author
 from streams.addresses import network
 from tests.interactions.rig import (
     SOON_S,
@@ -447,10 +449,101 @@ def test_sockets_are_counted_while_they_are_open() -> None:
     assert not sockets.open
 
 
-def test_offers_are_six_a_minute_and_forgotten_when_they_are_over() -> None:
-    offers = Offers()
-    assert [offers.take("u1", 0) for _ in range(7)] == [True] * 6 + [False]
-    assert offers.take("u2", 0) and offers.take("u1", 10)
+def test_offers_are_six_a_minute_of_a_user_and_thirty_of_an_address() -> None:
+    paces = Paces(60)
+    assert [paces.offer("u1", "203.0.113.7", 0) for _ in range(7)] == [True] * 6 + [False]
+    assert paces.offer("u2", "203.0.113.7", 0) and paces.offer("u1", "203.0.113.7", 10)
+    of_many = [paces.offer(f"u{number}", f"2001:db8::{number:x}", 0) for number in range(10, 50)]  # in one network
+    assert of_many == [True] * 30 + [False] * 10
+
+
+def test_paces_that_are_as_good_as_new_are_forgotten() -> None:
+    offers = Buckets(6, 0.1)
     for number in range(2000):
         offers.take(f"u{number}", 100 + number)
     assert len(offers.buckets) < 1200
+
+
+class Counting(FakeModeration):
+    """How often PostgreSQL would have been asked."""
+
+    asked = 0
+
+    def author(self, room: str, user_pk: int) -> Author:
+        self.asked += 1
+        return super().author(room, user_pk)
+
+    def act(self, *args: Any) -> None:
+        self.asked += 1
+
+
+async def test_one_account_s_many_sockets_are_told_when_to_come_again_before_postgresql_is_asked(room: str) -> None:
+    moderation = Counting()
+    cookie = {"Cookie": "sessionid=mallory"}
+    async with Server(Chat(moderation, who)) as running, AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(client(running, room, MALLORY, headers=cookie)) for _ in range(50)]
+        for page in pages:
+            await page.send(t="hello", v=1)
+        byes = []
+        for page in pages:
+            await page.until(lambda page=page: any(item["t"] in ("welcome", "bye") for item in page.items))
+            byes += [item for item in page.items if item["t"] == "bye"]
+        assert 30 <= len(byes) <= 38 and moderation.asked == 50 - len(byes)
+        assert all(bye["reason"] == "rate" and bye["retry_ms"] > 0 for bye in byes)
+        assert await pages[-1].closed() == 4005
+        async with client(running, room, 17, headers={"Cookie": "sessionid=bob"}) as bob:
+            assert await bob.hello()
+
+
+async def test_many_sessions_of_one_account_are_one_account(room: str) -> None:
+    moderation = Counting()
+    async with Server(Chat(moderation, who)) as running, AsyncExitStack() as stack:
+        for number in range(30):
+            headers = {"Cookie": f"sessionid=mallory{number}"}
+            page = await stack.enter_async_context(client(running, room, MALLORY, headers=headers))
+            await page.send(t="hello", v=1)
+            await page.until(lambda page=page: page.items)
+        assert moderation.asked <= 15
+
+
+async def test_what_only_moderators_may_is_refused_from_memory_and_who_goes_on_is_shown_out(room: str) -> None:
+    moderation = Counting()
+    async with Server(Chat(moderation, who)) as running, client(running, room, MALLORY) as mallory:
+        await mallory.hello()
+        moderation.asked = 0
+        with pytest.raises(ConnectionClosed):
+            for _ in range(100):
+                await mallory.send(t="mod", nonce=nonce(), do="clear")
+                await asyncio.sleep(0.01)
+        assert (await mallory.next("no"))["code"] == "forbidden"
+        assert await mallory.closed() == 4000
+    assert moderation.asked == 0
+
+
+@pytest.mark.parametrize(
+    "frame", [{"t": "report", "of": 1, "reason": "spam"}, {"t": "say", "text": "see https://mallory.example/"}]
+)
+async def test_what_postgresql_has_to_look_at_is_asked_ten_times_a_minute(
+    server: Server, room: str, moderation: FakeModeration, frame: dict[str, Any]
+) -> None:
+    async with client(server, room, MALLORY) as mallory:
+        await mallory.hello()
+        for _ in range(12):
+            await mallory.send(nonce=nonce(), **frame)
+        assert (await mallory.next("no"))["code"] == "rate"
+        assert (await mallory.next("no"))["wait_ms"] > 1000
+    assert len(moderation.done) == 10
+
+
+async def test_who_flips_transports_in_a_loop_is_refused(server: Server, redis: Redis, room: str) -> None:
+    async with client(server, room, MALLORY) as mallory:
+        await mallory.hello()
+        n = await say(redis, room, "hi")
+        await mallory.until(lambda: mallory.last == n)
+        for _ in range(12):
+            await mallory.send(t="switch", last=0)
+        assert (await mallory.next("no"))["code"] == "rate"
+        await asyncio.sleep(0.2)
+        assert mallory.again == 10
+        await say(redis, room, "and on")
+        await mallory.until(lambda: "and on" in mallory.texts())

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
 from interactions import consumers, room_log
-from interactions.consumers import Chat
+from interactions.chat import Chat
 from interactions.identity import fingerprint
 from tests.interactions.rig import (
     NOW,
@@ -244,6 +244,46 @@ async def test_a_banned_user_s_open_socket_is_closed(
         assert (await mallory.next("bye"))["reason"] == "banned"
 
 
+async def test_a_timeout_is_told_at_once_in_every_tab_and_so_is_its_end(
+    server: Server, redis: Redis, room: str, cookie: dict[str, str]
+) -> None:
+    now_ms = int(time.time() * 1000)
+    async with client(server, room, BOB, headers=cookie) as tab, client(server, room, BOB, headers=cookie) as other:
+        for each in (tab, other):
+            await each.hello()
+        await room_log.restrict(redis, room, "u17", "timeout", now_ms + 60_000, now_ms)
+        await tell("user.u17", type="user.out", room=room, code="timeout")
+        for each in (tab, other):
+            told = await each.next("out")
+            assert told["code"] == "timeout" and 50_000 < told["wait_ms"] <= 60_000
+        async with client(server, room, BOB, headers=cookie) as late:
+            await late.hello()
+            assert (await late.next("out"))["code"] == "timeout"
+        await room_log.absolve(redis, room, "u17")
+        await tell("user.u17", type="user.out", room=room, code=None)
+        for each in (tab, other):
+            assert await each.next("out") == {"t": "out", "code": None, "wait_ms": None}
+
+
+async def test_who_is_shut_out_while_coming_in_does_not_come_in(
+    server: Server, redis: Redis, room: str, cookie: dict[str, str], moderation: FakeModeration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = 1_000_000 + int(nonce()[:6], 16)
+    look = room_log.out
+
+    async def look_late(*args: Any) -> Any:
+        found = await look(*args)
+        await room_log.restrict(redis, None, f"u{user}", "site_banned", NOW, NOW - 60_000)
+        await tell(f"user.u{user}", type="user.out", room=None, code="site_banned")
+        return found
+
+    monkeypatch.setattr(room_log, "out", look_late)
+    async with client(server, room, user, headers=cookie) as mallory:
+        await mallory.send(t="hello", v=1)
+        assert (await mallory.next("bye"))["reason"] == "banned"
+        assert await mallory.closed() == 4001
+
+
 async def test_whoever_signs_out_is_shown_out_of_that_session_s_sockets(
     server: Server, room: str, cookie: dict[str, str]
 ) -> None:
@@ -284,6 +324,7 @@ async def test_a_role_that_is_given_is_told_and_in_force(
 
 async def test_reactions_are_merged_for_everybody(server: Server, redis: Redis, room: str) -> None:
     media = int(time.time() * 1000)
+    await room_log.append(redis, room, {"t": "sys", "kind": "live", "at": media - 5000})
     async with client(server, room) as one, client(server, room) as two, client(server, room) as three:
         for each in (one, two, three):
             await each.hello()
@@ -294,6 +335,25 @@ async def test_reactions_are_merged_for_everybody(server: Server, redis: Redis, 
             counts += (await three.next("rx"))["counts"]["👍"]
         assert counts == 4
     assert await redis.hget(f"chat:{{{room}}}:heat", f"{media // 1000}:👍") == b"4"
+
+
+async def test_reactions_count_as_heat_only_while_a_broadcast_is_live(server: Server, redis: Redis, room: str) -> None:
+    now_ms = int(time.time() * 1000)
+    async with client(server, room) as guest:
+        await guest.hello()
+
+        async def react(emoji: str, media: int) -> None:
+            await guest.send(t="react", emoji=emoji, count=1, media=media)
+            assert (await guest.next("rx"))["counts"] == {emoji: 1}
+
+        await react("👍", now_ms)
+        assert not await redis.exists(f"chat:{{{room}}}:heat")
+        for kind, at in (("live", now_ms), ("ended", now_ms + 1000), ("ended", now_ms - 9000)):
+            await room_log.append(redis, room, {"t": "sys", "kind": kind, "at": at})
+        await guest.until(lambda: len(guest.log) == 3)
+        await react("👍", now_ms + 900)  # seen a moment after it ended
+        await react("❤️", now_ms + 3000)
+        assert await redis.hgetall(f"chat:{{{room}}}:heat") == {f"{(now_ms + 900) // 1000}:👍".encode(): b"1"}
 
 
 async def test_taps_without_end_count_for_little(server: Server, room: str) -> None:

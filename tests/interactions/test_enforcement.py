@@ -161,3 +161,39 @@ def test_whoever_becomes_a_site_moderator_or_stops_being_one_is_told(bob: User, 
         case "clear_group":
             group.user_set.remove(bob)
     assert layer.to(f"user.{wire(bob)}")[before:] == [{"type": "user.role", "room": None}]
+
+
+def close_account(user: User, how: str) -> None:
+    match how:
+        case "saved":
+            user.is_active = False
+            user.save()
+        case "saved alone":
+            user.is_active = False
+            user.save(update_fields=["is_active"])
+        case "deleted":
+            user.delete()
+
+
+@pytest.mark.parametrize("how", ["saved", "saved alone", "deleted"])
+def test_an_account_that_is_closed_by_any_way_is_shown_out_and_says_nothing(
+    channel: Channel, bob: User, layer: FakeLayer, how: str
+) -> None:
+    group, before = f"user.{wire(bob)}", User.objects.select_related("channel").get(pk=bob.pk)
+    close_account(bob, how)
+    assert layer.to(group) == [{"type": "user.out", "room": None, "code": "site_banned"}]
+    with pytest.raises(Refused, match="site_banned"):
+        say(channel, before, "but")
+
+
+def test_an_account_that_is_opened_again_writes_again(channel: Channel, bob: User) -> None:
+    for is_active in (False, True):
+        bob.is_active = is_active
+        bob.save()
+    say(channel, bob, "hello again")
+    assert texts(channel) == ["hello again"]
+
+
+def test_logging_in_concerns_no_chat(client: Client, bob: User, layer: FakeLayer) -> None:
+    client.force_login(bob)
+    assert layer.to(f"user.{wire(bob)}") == []

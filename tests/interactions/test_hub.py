@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from interactions import hub as hubs
 from interactions import room_log
-from interactions.consumers import Chat
+from interactions.chat import Chat
 from interactions.hub import Hub
 from interactions.protocol import Refused
 from interactions.room_log import Restored

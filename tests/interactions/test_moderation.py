@@ -145,6 +145,19 @@ def test_nobody_acts_on_the_owner(channel: Channel, alice: User, moderator: User
     assert log() == []
 
 
+def test_a_site_moderator_bans_from_all_chats_in_the_room(
+    channel: Channel, moderator: User, alice: User, carol: User, bob: User, control: Any
+) -> None:
+    for by in (moderator, alice):
+        assert refused(by, "site_ban", user=wire(bob)) == "forbidden"
+    act(carol, "site_ban", user=wire(bob), reason="threats")
+    assert out(control, bob, None) and not out(control, bob)
+    assert refused(alice, "site_absolve", user=wire(bob)) == "forbidden"
+    act(carol, "site_absolve", user=wire(bob))
+    assert not out(control, bob, None)
+    assert log() == [("carol", "ban", "bob"), ("carol", "absolve", "bob")]
+
+
 def test_nobody_acts_on_their_like_or_on_staff(channel: Channel, alice: User, moderator: User, carol: User) -> None:
     other = moderator
     RoomRole.objects.create(channel=channel, user=User.objects.create_user("erin@example.org"), role="mod")
@@ -303,10 +316,27 @@ def test_a_denied_message_is_seen_by_nobody_and_its_author_is_told(
     assert refused(moderator, "approve", id=held.pk) == "not_found"
 
 
-def test_the_message_of_who_was_banned_since_is_not_approved(channel: Channel, moderator: User, bob: User) -> None:
+@pytest.mark.parametrize("do", ["ban", "purge"])
+def test_what_waits_of_who_is_banned_or_purged_is_denied_with_it(
+    channel: Channel, moderator: User, bob: User, mallory: User, layer: FakeLayer, do: str
+) -> None:
+    first, second = hold(bob, "see evil.com"), hold(bob, "and evil.org", "2" * 8)
+    other = hold(mallory, "see good.com")
+    act(moderator, do, user=wire(bob))
+    done = [told["item"] for told in layer.to("mods.alice") if told["item"]["t"] == "queue.done"]
+    assert done == [{"t": "queue.done", "id": first.pk}, {"t": "queue.done", "id": second.pk}]
+    denied = [told["item"] for told in layer.to(f"user.{wire(bob)}") if told["type"] == "user.item"]
+    assert [item["nonce"] for item in denied] == [first.nonce, second.nonce]
+    assert refused(moderator, "approve", id=first.pk) == "not_found"
+    assert [item["id"] for item in moderation.queue("alice")] == [other.pk]
+    assert log() == [("dora", do, "bob")]
+    assert ModAction.objects.get().summary == "with what waited: “see evil.com” “and evil.org”"
+
+
+def test_the_message_of_who_is_in_a_timeout_waits_on(channel: Channel, moderator: User, bob: User) -> None:
     held = hold(bob, "see evil.com")
-    act(moderator, "ban", user=wire(bob))
-    assert refused(moderator, "approve", id=held.pk) == "banned"
+    act(moderator, "timeout", user=wire(bob), seconds=60)
+    assert refused(moderator, "approve", id=held.pk) == "timeout"
     assert moderation.queue("alice") != [] and texts(channel) == []
 
 

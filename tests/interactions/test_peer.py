@@ -128,6 +128,25 @@ async def test_offers_are_counted_per_user_and_address(server: Server, room: str
         assert len(server.chat.peers.open) == 1
 
 
+async def test_one_address_has_a_part_of_the_peers(server: Server, room: str) -> None:
+    server.chat.peers.most_from = 1
+    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+    async with (
+        client(server, room) as first,
+        client(server, room) as second,
+        client(server, room, headers=elsewhere) as third,
+        far_end() as far,
+        far_end() as other,
+    ):
+        for page in (first, second, third):
+            await page.hello()
+        await upgrade(first, far)
+        await second.send(t="rtc.offer", gen=1, sdp=await other.offer())
+        assert (await second.next("rtc.fail"))["reason"] == "full"
+        await third.send(t="rtc.offer", gen=1, sdp=await other.offer())
+        assert await third.next("rtc.answer")
+
+
 async def test_a_new_offer_takes_the_place_of_the_last(server: Server, room: str) -> None:
     async with client(server, room) as page, far_end() as far, far_end() as second:
         await page.hello()

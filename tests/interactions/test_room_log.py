@@ -93,7 +93,7 @@ async def test_who_is_out_says_nothing_until_absolved(redis: Redis, room: str, w
     user = nonce()  # the site's restrictions are everybody's
     place = room if where == "room" else None
     await room_log.restrict(redis, place, user, "banned", None, NOW)
-    assert await room_log.out(redis, room, user) == "banned"
+    assert await room_log.out(redis, room, user) == ("banned", None)
     with pytest.raises(Refused) as refused:
         await room_log.say(redis, room, msg("hi"), user, nonce(), QUICK)
     assert (refused.value.code, refused.value.wait_ms) == ("banned", None)
@@ -203,9 +203,18 @@ async def test_restoring_keeps_what_is_there(redis: Redis) -> None:
     await room_log.restore(redis, name, Restored({"slow_s": 99}), NOW)
     found = await room_log.state(redis, name)
     assert (found.n, found.settings, found.private) == (1, SETTINGS, {"terms": ["bad"]})
-    assert await room_log.out(redis, name, user) == "banned"
+    assert await room_log.out(redis, name, user) == ("banned", None)
     assert await room_log.out(redis, name, "u2") is None
     await forget(redis, name)
+
+
+async def test_what_ended_before_the_next_went_live_does_not_end_that(redis: Redis, room: str) -> None:
+    for kind, at in (("live", NOW), ("live", NOW + 9000), ("ended", NOW + 5000)):  # told by jobs, in any order
+        await room_log.append(redis, room, {"t": "sys", "kind": kind, "at": at})
+    state = await room_log.state(redis, room)
+    assert (state.is_live, state.turned_ms) == (True, NOW + 9000)
+    await room_log.append(redis, room, {"t": "sys", "kind": "ended", "at": NOW + 20_000})
+    assert not (await room_log.state(redis, room)).is_live
 
 
 async def test_presence_is_the_sum_of_the_processes_that_live(redis: Redis, room: str) -> None:

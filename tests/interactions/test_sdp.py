@@ -124,4 +124,28 @@ def names(text: str) -> list[str]:
     ],
 )
 def test_answers_name_the_addresses_that_the_operator_says(named: list[str], found: list[str]) -> None:
-    assert names(sdp.named_candidates(ANSWER, named, own=["10.0.0.5", "172.17.0.1", "2600::5"])) == found
+    own = ["10.0.0.5", "172.17.0.1", "2600::5"]
+    assert names(sdp.named_candidates(ANSWER, named, own, "192.168.1.7")) == found
+
+
+@pytest.mark.parametrize(
+    ("client", "found"),
+    [
+        ("203.0.114.7", ["2600::5"]),
+        ("2a00::1", ["2600::5"]),
+        ("::ffff:8.8.8.8", ["2600::5"]),
+        ("", ["2600::5"]),
+        ("192.168.1.7", ["10.0.0.5", "172.17.0.1", "2600::5"]),
+        ("127.0.0.1", ["10.0.0.5", "172.17.0.1", "2600::5"]),
+        ("::ffff:10.0.0.9", ["10.0.0.5", "172.17.0.1", "2600::5"]),
+        ("fd00::7", ["10.0.0.5", "172.17.0.1", "2600::5"]),
+        ("100.64.3.4", ["10.0.0.5", "172.17.0.1", "2600::5"]),
+    ],
+)
+def test_private_addresses_are_named_to_whoever_comes_from_one(client: str, found: list[str]) -> None:
+    assert names(sdp.named_candidates(ANSWER, [], [], client)) == found
+
+
+def test_private_addresses_are_named_where_there_are_no_others() -> None:
+    inside = "".join(line for line in ANSWER.splitlines(keepends=True) if "2600::5" not in line)
+    assert sdp.named_candidates(inside, [], [], "203.0.114.7") == inside

@@ -52,6 +52,16 @@ def test_a_banned_account_is_shown_out_of_every_chat_at_once_and_says_nothing(
         moderation.author("alice", mallory.pk)
 
 
+def test_what_waits_of_a_banned_account_leaves_every_queue(
+    channel: Channel, mallory: User, bob: User, erin: User, layer: FakeLayer
+) -> None:
+    for where in (channel, bob.channel):
+        HeldMessage.objects.create(channel=where, user=mallory, text="x", nonce="n" * 8, reason="links", at=timezone.now())
+    site.ban(mallory, WHY, erin, timezone.now())
+    assert held.waiting(channel) == [] == held.waiting(bob.channel)
+    assert [told["item"]["t"] for told in layer.to(f"mods.{bob.channel.name}")] == ["queue.done"]
+
+
 def test_who_is_unbanned_speaks_again(channel: Channel, mallory: User, erin: User, layer: FakeLayer) -> None:
     site.ban(mallory, WHY, erin, timezone.now())
     site.unban(mallory, WHY, erin, timezone.now())

@@ -82,7 +82,7 @@ async def over_websocket(stack: AsyncExitStack) -> Link:
 async def over_webrtc(stack: AsyncExitStack) -> Link:
     far = await stack.enter_async_context(far_end())
     peers = Peers(1)
-    peer = peers.make(lambda peer, data: None, lambda peer: None)
+    peer = peers.make("127.0.0.1", lambda peer, data: None, lambda peer: None)
     stack.callback(peer.close)
     await far.take(await peer.answer(await far.offer()))
     async with asyncio.timeout(SOON_S):
@@ -148,7 +148,7 @@ def test_a_frame_is_encoded_once() -> None:
 async def test_lossy_frames_go_by_their_own_channel(on_loopback: None) -> None:
     async with AsyncExitStack() as stack:
         far = await stack.enter_async_context(far_end())
-        peer: Peer = Peers(1).make(lambda peer, data: None, lambda peer: None)
+        peer: Peer = Peers(1).make("127.0.0.1", lambda peer, data: None, lambda peer: None)
         stack.callback(peer.close)
         await far.take(await peer.answer(await far.offer()))
         async with asyncio.timeout(SOON_S):

@@ -1,0 +1,36 @@
+"""What all connections of one process share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from interactions import identity
+from interactions.hub import Hub
+from interactions.limits import Paces, Sockets
+from interactions.peer import Peers
+from interactions.room_log import Restored
+from interactions.speech import Moderation
+from streams.cache_client import control
+
+Who = Callable[[identity.Scope], Awaitable[int | None]]
+
+
+class Chat:
+    """WHO tells the user of a connection's scope, if there is one."""
+
+    def __init__(self, moderation: Moderation, who: Who = identity.user_pk) -> None:
+        self.moderation, self.who = moderation, who
+        self.sockets = Sockets(settings.CHAT_SOCKETS_PER_ADDRESS)
+        self.paces = Paces(settings.CHAT_SOCKETS_PER_ADDRESS)
+        self.peers = Peers(settings.CHAT_PEERS)
+
+    @cached_property
+    def hub(self) -> Hub:
+        return Hub(control(), self._restored)
+
+    async def _restored(self, room: str) -> Restored:
+        return await database_sync_to_async(self.moderation.restored)(room)
