@@ -54,6 +54,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     username = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
+    language = models.CharField(_("language"), max_length=8, blank=True, help_text=_("Of mails: chosen in the footer."))
     session_epoch = models.PositiveIntegerField(default=0, editable=False, help_text=_("Raised to end all sessions."))
 
     USERNAME_FIELD = "email"
@@ -95,7 +96,7 @@ class Category(models.Model):
         ordering = ("name",)
 
     def __str__(self) -> str:
-        return self.name
+        return gettext(self.name)
 
 
 class Channel(models.Model):

@@ -63,6 +63,7 @@ def account(user: User) -> dict[str, Any]:
         "first_name": user.first_name,
         "last_name": user.last_name,
         "joined": user.date_joined,
+        "language": user.language,
         "last_login": user.last_login,
         "staff": user.is_staff,
         "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import views as accounts
-from livestream import health, media, metrics, theme
+from livestream import health, language, media, metrics, theme
 
 # the site's own login, whose attempts are limited
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -26,6 +26,8 @@ urlpatterns = [
     path("internal/metrics", metrics.of_pool),
     path("internal/metrics/site", metrics.of_site),
     path("theme/", theme.choose, name="theme"),
+    path("language/", language.choose, name="language"),
+    path("words/<slug:code>/<slug:version>.js", language.words, name="words"),
     path("admin/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),

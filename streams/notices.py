@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.dispatch import receiver
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
@@ -71,7 +72,8 @@ def _tell(follow: Follow, broadcast: Broadcast, connection: BaseEmailBackend, no
     if not Follow.objects.filter(due, pk=follow.pk, by_mail=True).update(mailed_at=now):
         return False
     try:
-        return bool(connection.send_messages([mail(follow, broadcast)]))
+        with translation.override(follow.user.language or settings.LANGUAGE_CODE):
+            return bool(connection.send_messages([mail(follow, broadcast)]))
     except smtplib.SMTPResponseException as error:
         log.warning("follow %s got no mail: %s", follow.pk, error.smtp_code)
     except smtplib.SMTPRecipientsRefused:

@@ -3,6 +3,7 @@
 import { hints } from "live/chat-commands";
 import { element } from "live/chat-dom";
 import { duration } from "live/chat-words";
+import { _, format } from "live/i18n";
 
 const LONGEST = 500;
 const COUNTED = 400; // from here on it says how many are left
@@ -35,7 +36,7 @@ class ChatCompose extends HTMLElement {
   answer(item) {
     this.#answers = item;
     this.querySelector(".chat-answers").hidden = item === null;
-    this.querySelector(".chat-answers span").textContent = item ? `Reply to ${item.by.name}: ${item.text}` : "";
+    this.querySelector(".chat-answers span").textContent = item ? format(_("Reply to {name}: {text}"), { name: item.by.name, text: item.text }) : "";
     this.#text.focus();
   }
 
@@ -131,8 +132,8 @@ class ChatCompose extends HTMLElement {
     counter.textContent = count > COUNTED ? String(LONGEST - count) : "";
     counter.classList.toggle("chat-over", count > LONGEST);
     const send = this.querySelector("[type=submit]");
-    send.textContent = left ? duration(left) : "Send";
-    send.ariaLabel = left ? `You can write again in ${duration(left)}` : "Send";
+    send.textContent = left ? duration(left) : _("Send");
+    send.ariaLabel = left ? format(_("You can write again in {wait}"), { wait: duration(left) }) : _("Send");
     send.disabled = this.#text.disabled || left > 0 || count === 0 || count > LONGEST;
     this.#hint();
   }

@@ -1,5 +1,7 @@
 // What a screen reader is told of the chat: every message while it is slow, a summary when it is not.
 
+import { format, ngettext } from "live/i18n";
+
 const ALOUD = 2;
 
 export class Digest {
@@ -19,7 +21,7 @@ export class Digest {
     const said = (wanted) => this.#news.filter(({ isUrgent }) => isUrgent === wanted).map(({ words }) => words);
     const [urgent, few] = [said(true), said(false)];
     this.#news = [];
-    const rest = few.length <= ALOUD ? few : [`${few.length} new messages. The last: ${few.at(-1)}`];
+    const rest = few.length <= ALOUD ? few : [format(ngettext("{count} new message: {last}", "{count} new messages. The last: {last}", few.length), { count: few.length, last: few.at(-1) })];
     return [...urgent, ...rest].join(". ");
   }
 }

@@ -3,6 +3,7 @@
 import { button, element } from "live/chat-dom";
 import { messageElement } from "live/chat-message";
 import { plain } from "live/chat-text";
+import { _, format } from "live/i18n";
 
 const SLOW_MS = 1500; // what takes longer says that it is on its way
 
@@ -25,7 +26,7 @@ export class Drafts {
     row.append(element("p", { className: "chat-fate", role: "status" }));
     this.#rows.set(nonce, row);
     this.#log.add(row, Infinity, true);
-    setTimeout(() => row.isConnected && this.#rows.has(nonce) && !row.dataset.fate && this.#say(row, "sending", "Sending…"), SLOW_MS);
+    setTimeout(() => row.isConnected && this.#rows.has(nonce) && !row.dataset.fate && this.#say(row, "sending", _("Sending…")), SLOW_MS);
   }
 
   // The log has the message: its row, if there still is one.
@@ -47,19 +48,19 @@ export class Drafts {
 
   held(nonce) {
     const row = this.#rows.get(nonce);
-    if (row) this.#say(row, "held", "A moderator looks at it before others see it.");
+    if (row) this.#say(row, "held", _("A moderator looks at it before others see it."));
   }
 
   denied(nonce) {
     const row = this.#rows.get(nonce);
-    if (row) this.#say(row, "failed", "A moderator did not let it through. ", this.#discard(nonce));
+    if (row) this.#say(row, "failed", `${_("A moderator did not let it through.")} `, this.#discard(nonce));
   }
 
   failed(nonce, words, retry) {
     const row = this.#rows.get(nonce);
     if (!row) return;
-    const again = button("Try again", () => (this.remove(nonce), retry()), { className: "btn btn-sm btn-link" });
-    this.#say(row, "failed", `Not sent. ${words} `, again, this.#discard(nonce));
+    const again = button(_("Try again"), () => (this.remove(nonce), retry()), { className: "btn btn-sm btn-link" });
+    this.#say(row, "failed", `${format(_("Not sent. {why}"), { why: words })} `, again, this.#discard(nonce));
   }
 
   remove(nonce) {
@@ -69,7 +70,7 @@ export class Drafts {
   }
 
   #discard(nonce) {
-    return button("Discard", () => this.remove(nonce), { className: "btn btn-sm btn-link" });
+    return button(_("Discard"), () => this.remove(nonce), { className: "btn btn-sm btn-link" });
   }
 
   #say(row, fate, ...words) {

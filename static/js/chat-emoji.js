@@ -1,26 +1,32 @@
 // <chat-emoji>: emoji to choose from, in groups. It is loaded when somebody asks for it, and puts nothing anywhere itself.
 
 import { button, element } from "live/chat-dom";
+import { _ } from "live/i18n";
 
 const GROUPS = {
-  Faces:
+  [_("Faces")]: _(
     "😀 grinning,😂 tears of joy,🤣 rolling on the floor laughing,😊 smiling,😉 winking,😍 heart eyes,😘 blowing a kiss,😎 sunglasses," +
     "🤩 starstruck,🥳 partying,🤔 thinking,😴 sleeping,😅 nervous laugh,😬 grimacing,🙄 rolling eyes,😏 smirking," +
     "😢 crying,😭 sobbing,😱 screaming,😡 angry,🤯 exploding head,🥺 pleading,😮 surprised,🤗 hugging," +
     "🤫 hushing,🤐 zipped mouth,😇 halo,🤡 clown,💀 skull,👻 ghost,👀 eyes,🤖 robot",
-  Hands:
+  ),
+  [_("Hands")]: _(
     "👍 thumbs up,👎 thumbs down,👏 clapping,🙌 raised hands,🙏 folded hands,💪 strong arm,👋 waving,✌️ victory," +
     "🤞 crossed fingers,🤘 horns,👌 OK,🤝 handshake,✊ raised fist,👊 fist,🫡 salute,🤷 shrug",
-  Hearts:
+  ),
+  [_("Hearts")]: _(
     "❤️ red heart,🧡 orange heart,💛 yellow heart,💚 green heart,💙 blue heart,💜 purple heart,🖤 black heart,💔 broken heart," +
     "💕 two hearts,💯 hundred points,🔥 fire,✨ sparkles,⭐ star,🌈 rainbow,⚡ lightning,💥 bang",
-  Celebration:
+  ),
+  [_("Celebration")]: _(
     "🎉 party popper,🎊 confetti,🥂 clinking glasses,🍻 clinking beer mugs,🎂 birthday cake,🎁 present,🏆 trophy,🥇 gold medal," +
     "🎮 game controller,🎵 music,🎤 microphone,🎸 guitar,🎬 film,📺 television,⚽ football,🏀 basketball",
-  "Animals and food":
+  ),
+  [_("Animals and food")]: _(
     "🐶 dog,🐱 cat,🦊 fox,🐻 bear,🐼 panda,🐸 frog,🐵 monkey,🦄 unicorn," +
     "🐟 fish,🐢 turtle,🍕 pizza,🍔 hamburger,🍿 popcorn,🍩 doughnut,☕ coffee,🍺 beer",
-  Signs: "✅ check mark,❌ cross,❓ question mark,❗ exclamation mark,⏰ alarm clock,🚀 rocket,🚨 siren,💡 idea,📌 pin,🔊 loud,🔇 muted,💤 zzz",
+  ),
+  [_("Signs")]: _("✅ check mark,❌ cross,❓ question mark,❗ exclamation mark,⏰ alarm clock,🚀 rocket,🚨 siren,💡 idea,📌 pin,🔊 loud,🔇 muted,💤 zzz"),
 };
 const COLUMNS = 8;
 
@@ -31,7 +37,7 @@ class ChatEmoji extends HTMLElement {
   connectedCallback() {
     this.popover = "auto";
     this.setAttribute("role", "dialog");
-    this.ariaLabel = "Emoji";
+    this.ariaLabel = _("Emoji");
     this.replaceChildren(...Object.entries(GROUPS).map(([name, list]) => group(name, list, (emoji) => this.choose(emoji))));
     this.addEventListener("keydown", (event) => this.#onKey(event));
     this.addEventListener("focusin", ({ target }) => this.#rove(target));

@@ -2,6 +2,7 @@
 
 import { element } from "live/chat-dom";
 import { forgetQuotes } from "live/chat-message";
+import { format, ngettext } from "live/i18n";
 
 const KEPT = 200;
 const NEAR_PX = 48; // so near the end is at the end
@@ -97,7 +98,8 @@ class ChatLog extends HTMLElement {
   #count(more) {
     this.#newer += more;
     this.#button.hidden = this.#newer === 0;
-    if (this.#newer) this.#button.replaceChildren(this.#newer === 1 ? "1 new message" : `${this.#newer} new messages`, element("span", { "aria-hidden": "true" }, " ↓"));
+    const words = format(ngettext("{count} new message", "{count} new messages", this.#newer), { count: this.#newer });
+    if (this.#newer) this.#button.replaceChildren(words, element("span", { "aria-hidden": "true" }, " ↓"));
   }
 
   #rove(row) {

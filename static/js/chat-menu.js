@@ -2,6 +2,7 @@
 
 import { button, element } from "live/chat-dom";
 import { spoken, timeOf } from "live/chat-message";
+import { _, format } from "live/i18n";
 
 const GAP_PX = 4;
 
@@ -15,7 +16,7 @@ class ChatMenu extends HTMLElement {
 
   // CHOOSE(action, row) is called with what is chosen of the LIST.
   show(row, list, choose) {
-    this.ariaLabel = `Actions for the message of ${row.item.by.name}`;
+    this.ariaLabel = format(_("Actions for the message of {name}"), { name: row.item.by.name });
     const groups = grouped(list);
     const pick = (action) => () => (this.hidePopover(), choose(action, row));
     this.replaceChildren(

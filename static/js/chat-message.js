@@ -3,9 +3,10 @@
 import { button, element } from "live/chat-dom";
 import { parts } from "live/chat-text";
 import { ROLES } from "live/chat-words";
+import { _, format, language } from "live/i18n";
 
 const GOLDEN_ANGLE = 137.5; // neighbours in number are far apart in colour
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const CLOCK = new Intl.DateTimeFormat(language, { timeStyle: "short" });
 
 // ITEM of the log; QUOTED: what it answers, where that is known. YOU may be null.
 export function messageElement(item, quoted, you) {
@@ -31,7 +32,7 @@ export function timeOf(at) {
 }
 
 function toolsOf({ by, at }) {
-  const more = { className: "chat-more", tabIndex: -1, ariaLabel: `Actions for this message of ${by.name}` };
+  const more = { className: "chat-more", tabIndex: -1, ariaLabel: format(_("Actions for this message of {name}"), { name: by.name }) };
   return element("span", { className: "chat-tools" }, timeOf(at), button("⋯", () => {}, more));
 }
 
@@ -51,14 +52,14 @@ function formatted(text, you) {
 }
 
 function quoteElement(re, quoted) {
-  const words = quoted ? [element("b", {}, quoted.by.name), ` ${quoted.text}`] : ["an earlier message"];
-  return element("p", { className: "chat-quote", "data-of": re }, "Reply to ", ...words);
+  const words = quoted ? [`${_("Reply to")} `, element("b", {}, quoted.by.name), ` ${quoted.text}`] : [_("Reply to an earlier message")];
+  return element("p", { className: "chat-quote", "data-of": re }, ...words);
 }
 
 // What was taken back is not to be read in the answers to it either.
 export function forgetQuotes(root, isGone) {
   for (const quote of root.querySelectorAll(".chat-quote")) {
-    if (isGone(Number(quote.dataset.of))) quote.replaceChildren("Reply to a deleted message");
+    if (isGone(Number(quote.dataset.of))) quote.replaceChildren(_("Reply to a deleted message"));
   }
 }
 

@@ -5,6 +5,7 @@ import { command, help } from "live/chat-commands";
 import { confirmed } from "live/chat-confirm";
 import { button, element } from "live/chat-dom";
 import { refusal } from "live/chat-words";
+import { _, format } from "live/i18n";
 
 const UNDONE_BY = { timeout: "absolve", ban: "absolve", site_ban: "site_absolve" };
 
@@ -39,7 +40,7 @@ export class Moderation {
   command(text) {
     const found = command(text, { find: (name) => this.#people.find(name), lastOwn: this.#lastOwn });
     if (!found) return null;
-    if (!moderates(this.you?.role)) return { error: "Commands are for moderators. To begin a message with /, write //." };
+    if (!moderates(this.you?.role)) return { error: _("Commands are for moderators. To begin a message with /, write //.") };
     if (found.error) return found;
     if ("pin" in found) return { say: found.pin, sent: (nonce) => this.#toPin.add(nonce) };
     if (found.mod.do === "help") this.#help();
@@ -57,20 +58,25 @@ export class Moderation {
     const by = this.#asked.get(item.nonce);
     this.#asked.delete(item.nonce);
     const isNobody = item.code === "not_found" && frame.user;
-    if (item.t === "no") this.#feed.note(isNobody ? `Nobody here is called ${by?.name ?? "so"}, or there was nothing to lift.` : refusal(item.code, item.wait_ms));
-    else if (frame.t === "report") this.#feed.note(`The message of ${by.name} is reported. A moderator of the site looks at it.`);
+    if (item.t === "no") this.#feed.note(isNobody ? nobody(by?.name) : refusal(item.code, item.wait_ms));
+    else if (frame.t === "report") this.#feed.note(format(_("The message of {name} is reported. A moderator of the site looks at it."), { name: by.name }));
     else this.#tell(frame, by);
   }
 
   #tell(frame, by) {
     const words = done(frame, by?.name);
     if (words === null) return;
-    const undo = UNDONE_BY[frame.do] && button("Undo", () => (row.remove(), this.ask({ do: UNDONE_BY[frame.do], user: frame.user }, by)), { className: "btn btn-sm btn-link" });
+    const undo = UNDONE_BY[frame.do] && button(_("Undo"), () => (row.remove(), this.ask({ do: UNDONE_BY[frame.do], user: frame.user }, by)), { className: "btn btn-sm btn-link" });
     const row = this.#feed.note(words, undo ?? null);
   }
 
   #help() {
     const rows = help().map(({ usage, does }) => element("li", {}, element("code", {}, usage), ` ${does}`));
-    this.#feed.note("Commands", element("ul", { className: "chat-hints" }, ...rows));
+    this.#feed.note(_("Commands"), element("ul", { className: "chat-hints" }, ...rows));
   }
+}
+
+function nobody(name) {
+  if (!name) return _("There is nobody like that here, or there was nothing to lift.");
+  return format(_("Nobody here is called {name}, or there was nothing to lift."), { name });
 }

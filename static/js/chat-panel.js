@@ -8,6 +8,7 @@ import { Moderation } from "live/chat-moderation";
 import { People } from "live/chat-people";
 import { media } from "live/chat-picture";
 import { connection as inWords, here, out, OVER, refusal, rules, slowSeconds } from "live/chat-words";
+import { _ } from "live/i18n";
 import "live/chat-compose";
 import "live/chat-log";
 import "live/chat-menu";
@@ -179,7 +180,7 @@ class ChatPanel extends HTMLElement {
     line.textContent = rules(settings);
     line.hidden = line.textContent === "";
     this.#shield.ariaPressed = String(Boolean(settings.shield));
-    this.#shield.textContent = settings.shield ? "Lower shield" : "Shield";
+    this.#shield.textContent = settings.shield ? _("Lower shield") : _("Shield");
   }
 
   #showHere(count) {

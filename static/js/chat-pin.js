@@ -2,6 +2,7 @@
 
 import { button, element } from "live/chat-dom";
 import { lineOf } from "live/chat-message";
+import { _ } from "live/i18n";
 
 class ChatPin extends HTMLElement {
   item = null; // the message, as it was when it was pinned
@@ -11,8 +12,8 @@ class ChatPin extends HTMLElement {
     this.item = item?.of == null ? null : item.msg;
     this.hidden = this.item === null;
     if (this.hidden) return this.replaceChildren();
-    const label = element("span", { className: "chat-pin-label" }, "Pinned");
-    const close = unpin && button("×", unpin, { className: "chat-unpin", ariaLabel: "Unpin" });
+    const label = element("span", { className: "chat-pin-label" }, _("Pinned"));
+    const close = unpin && button("×", unpin, { className: "chat-unpin", ariaLabel: _("Unpin") });
     return this.replaceChildren(label, element("p", { className: "chat-line" }, ...lineOf(this.item, you)), close ?? "");
   }
 

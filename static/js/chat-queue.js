@@ -2,8 +2,9 @@
 
 import { button, element } from "live/chat-dom";
 import { lineOf, timeOf } from "live/chat-message";
+import { _, format, ngettext } from "live/i18n";
 
-const WHY = { links: "holds a link" };
+const WHY = { links: _("holds a link") };
 
 class ChatQueue extends HTMLElement {
   // DECIDE("approve" | "deny", item) is what a moderator asks for; MORE(row) is what else may be done about its author.
@@ -17,15 +18,15 @@ class ChatQueue extends HTMLElement {
   add(item) {
     if (this.#find(item.id)) return;
     const choose = (does) => () => this.decide(does, item);
-    const name = `the message of ${item.by.name}`;
+    const { name } = item.by;
     const made = element(
       "li",
       { "data-id": item.id, tabIndex: -1 },
       element("p", { className: "chat-line" }, ...lineOf(item, null)),
       element("span", { className: "muted" }, WHY[item.reason] ?? item.reason, " · ", timeOf(item.at)),
-      button("Approve", choose("approve"), { className: "btn btn-sm btn-outline-secondary", ariaLabel: `Approve ${name}` }),
-      button("Deny", choose("deny"), { className: "btn btn-sm btn-outline-danger", ariaLabel: `Deny ${name}` }),
-      button("⋯", () => this.more(made), { className: "chat-more", ariaLabel: `More about ${item.by.name}` }),
+      button(_("Approve"), choose("approve"), { className: "btn btn-sm btn-outline-secondary", ariaLabel: format(_("Approve the message of {name}"), { name }) }),
+      button(_("Deny"), choose("deny"), { className: "btn btn-sm btn-outline-danger", ariaLabel: format(_("Deny the message of {name}"), { name }) }),
+      button("⋯", () => this.more(made), { className: "chat-more", ariaLabel: format(_("More about {name}"), { name }) }),
     );
     made.item = item;
     this.#list.append(made);
@@ -49,7 +50,7 @@ class ChatQueue extends HTMLElement {
   #show() {
     const count = this.#list.children.length;
     this.hidden = count === 0;
-    this.querySelector("summary").textContent = count === 1 ? "1 message waits for you" : `${count} messages wait for you`;
+    this.querySelector("summary").textContent = format(ngettext("{count} message waits for you", "{count} messages wait for you", count), { count });
   }
 
   get #list() {

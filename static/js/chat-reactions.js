@@ -3,6 +3,7 @@
 import { button, element } from "live/chat-dom";
 import { float, isCalm } from "live/chat-float";
 import { Taps } from "live/chat-taps";
+import { _, format } from "live/i18n";
 
 const SEND_MS = 260; // at most four times a second
 const SHOWN_MS = 4000;
@@ -17,7 +18,7 @@ class ChatReactions extends HTMLElement {
   offer(emoji) {
     if (emoji.join() === [...this.#buttons].map(({ value }) => value).join()) return;
     const make = (one) =>
-      button(element("span", { "aria-hidden": "true" }, one), () => this.#tap(one), { value: one, ariaLabel: `React with ${one}` });
+      button(element("span", { "aria-hidden": "true" }, one), () => this.#tap(one), { value: one, ariaLabel: format(_("React with {emoji}"), { emoji: one }) });
     this.replaceChildren(...emoji.map((one) => element("span", {}, make(one), element("output", { "aria-hidden": "true" }))));
     this.hidden = emoji.length === 0;
   }

@@ -1,52 +1,58 @@
 // What the chat says of itself, in words.
 
-export const ROLES = { owner: "Host", mod: "Mod", vip: "VIP", staff: "Staff" };
+import { _, format, language, ngettext } from "live/i18n";
+
+export const ROLES = { owner: _("Host"), mod: _("Mod"), vip: _("VIP"), staff: _("Staff") };
 
 const DAY_MS = 86_400_000;
 const SHIELD_SLOW_S = 10;
 const SHIELD_FOLLOW_S = 600;
 const NEEDS_WAIT = new Set(["slow", "rate", "timeout", "followers", "shield"]);
 const REFUSED = {
-  bad_message: () => "The chat did not understand it.",
-  too_long: () => "It is too long: 500 characters at most.",
-  empty: () => "There is nothing in it to see.",
-  sign_in: () => "You are not logged in any more: log in again to write.",
-  slow: (wait) => `Slow mode: you can write again ${wait ?? "in a moment"}.`,
-  rate: (wait) => `That was a lot at once: you can write again ${wait ?? "in a moment"}.`,
-  duplicate: () => "You have just said the same.",
-  timeout: (wait) => `You are in a timeout: you can write again ${wait ?? "later"}.`,
-  banned: () => "You are banned from this room.",
-  site_banned: () => "You are banned from the chats of this site.",
-  followers: (wait) => `Only followers write here${wait ? `: you can ${wait}` : ". Follow the channel to join in"}.`,
-  shield: (wait) => `The shield is up: only those who have followed for 10 minutes write${wait ? `. You can ${wait}` : ""}.`,
-  emote_only: () => "Only emoji may be written here now.",
-  links: () => "Links are not let through here.",
-  term: () => "It holds something that may not be said here.",
-  held_full: () => "Too many messages wait for a moderator. Try again later.",
-  not_found: () => "It is not there any more.",
-  forbidden: () => "That is not for you to do: it concerns the host, or somebody of your own rank or above.",
-  no_room: () => "There is no such chat.",
-  busy: () => "The chat is busy. Try again in a moment.",
-  lost: () => "The connection was lost before there was an answer.",
+  bad_message: () => _("The chat did not understand it."),
+  too_long: () => _("It is too long: 500 characters at most."),
+  empty: () => _("There is nothing in it to see."),
+  sign_in: () => _("You are not logged in any more: log in again to write."),
+  slow: (wait) => (wait ? _("Slow mode: you can write again in {wait}.") : _("Slow mode: you can write again in a moment.")),
+  rate: (wait) => (wait ? _("That was a lot at once: you can write again in {wait}.") : _("That was a lot at once: you can write again in a moment.")),
+  duplicate: () => _("You have just said the same."),
+  timeout: (wait) => (wait ? _("You are in a timeout: you can write again in {wait}.") : _("You are in a timeout: you can write again later.")),
+  banned: () => _("You are banned from this room."),
+  site_banned: () => _("You are banned from the chats of this site."),
+  followers: (wait) => (wait ? _("Only followers write here: you can in {wait}.") : _("Only followers write here. Follow the channel to join in.")),
+  shield: (wait) =>
+    wait
+      ? _("The shield is up: only those who have followed for 10 minutes write. You can in {wait}.")
+      : _("The shield is up: only those who have followed for 10 minutes write."),
+  emote_only: () => _("Only emoji may be written here now."),
+  links: () => _("Links are not let through here."),
+  term: () => _("It holds something that may not be said here."),
+  held_full: () => _("Too many messages wait for a moderator. Try again later."),
+  not_found: () => _("It is not there any more."),
+  forbidden: () => _("That is not for you to do: it concerns the host, or somebody of your own rank or above."),
+  no_room: () => _("There is no such chat."),
+  busy: () => _("The chat is busy. Try again in a moment."),
+  lost: () => _("The connection was lost before there was an answer."),
 };
 
 // Why something was not done. WAIT_MS: after so long, asking again may help.
 export function refusal(code, waitMs) {
-  const wait = NEEDS_WAIT.has(code) && waitMs > 0 ? `in ${duration(waitMs)}` : null;
-  return (REFUSED[code] ?? (() => `The chat refused it (${code}).`))(wait);
+  const wait = NEEDS_WAIT.has(code) && waitMs > 0 ? duration(waitMs) : null;
+  return format((REFUSED[code] ?? (() => _("The chat refused it ({code}).")))(wait), { wait, code });
 }
 
 // What keeps somebody from writing, and until when.
 export function out(code, waitMs, now = Date.now()) {
   if (code !== "timeout" || !(waitMs > 0)) return refusal(code, waitMs);
-  return `You are in a timeout: you can read on, and write again ${waitMs < DAY_MS ? "at" : "on"} ${moment(now + waitMs, waitMs)}.`;
+  const words = waitMs < DAY_MS ? _("You are in a timeout: you can read on, and write again at {time}.") : _("You are in a timeout: you can read on, and write again on {time}.");
+  return format(words, { time: moment(now + waitMs, waitMs) });
 }
 
-export const OVER = "Your timeout is over: you can write again.";
+export const OVER = _("Your timeout is over: you can write again.");
 
 function moment(at, waitMs) {
   const style = waitMs < 120_000 ? { timeStyle: "medium" } : waitMs < DAY_MS ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-  return new Intl.DateTimeFormat(undefined, style).format(at);
+  return new Intl.DateTimeFormat(language, style).format(at);
 }
 
 export function duration(ms) {
@@ -54,7 +60,8 @@ export function duration(ms) {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.ceil(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.ceil(seconds / 3600)} h`;
-  return `${Math.ceil(seconds / 86_400)} days`;
+  const count = Math.ceil(seconds / 86_400);
+  return format(ngettext("{count} day", "{count} days", count), { count });
 }
 
 // The least time between two messages of one author: the shield is stricter than what it covers.
@@ -68,34 +75,34 @@ export function rules(settings) {
   const follow = shield ? Math.max(followers ?? 0, SHIELD_FOLLOW_S) : followers;
   const slow = slowSeconds(settings);
   const found = [];
-  if (shield) found.push("Shield up");
-  if (slow) found.push(`Slow mode ${duration(slow * 1000)}`);
-  if (follow === 0) found.push("Followers only");
-  if (follow > 0) found.push(`Followers of ${duration(follow * 1000)} or more`);
-  if (isEmoteOnly) found.push("Emoji only");
+  if (shield) found.push(_("Shield up"));
+  if (slow) found.push(format(_("Slow mode {length}"), { length: duration(slow * 1000) }));
+  if (follow === 0) found.push(_("Followers only"));
+  if (follow > 0) found.push(format(_("Followers of {length} or more"), { length: duration(follow * 1000) }));
+  if (isEmoteOnly) found.push(_("Emoji only"));
   return found.join(" · ");
 }
 
 const CLOSED = {
-  banned: "You are banned from this room.",
-  no_room: "There is no chat here.",
+  banned: _("You are banned from this room."),
+  no_room: _("There is no chat here."),
 };
 
 // Of a connection; empty while all is well.
 export function connection({ name, reason, inMs }) {
-  if (name === "connecting") return "Connecting…";
+  if (name === "connecting") return _("Connecting…");
   if (name === "waiting") {
-    const why = ["flood", "rate"].includes(reason) ? "Too much came from here at once." : reason === "restart" ? "The chat restarts." : "No connection.";
-    return `${why} Trying again ${inMs > 1500 ? `in ${duration(inMs)}` : "now"}…`;
+    const why = ["flood", "rate"].includes(reason) ? _("Too much came from here at once.") : reason === "restart" ? _("The chat restarts.") : _("No connection.");
+    return `${why} ${inMs > 1500 ? format(_("Trying again in {wait}…"), { wait: duration(inMs) }) : _("Trying again now…")}`;
   }
-  if (name === "offline") return "You are offline. The chat comes back when you do.";
-  return name === "closed" ? (CLOSED[reason] ?? "The chat is closed.") : "";
+  if (name === "offline") return _("You are offline. The chat comes back when you do.");
+  return name === "closed" ? (CLOSED[reason] ?? _("The chat is closed.")) : "";
 }
 
 export function here(count) {
-  return `${count.toLocaleString("en")} here`;
+  return format(ngettext("{count} here", "{count} here", count), { count: count.toLocaleString(language) });
 }
 
 export function system({ kind }, channel) {
-  return kind === "live" ? `${channel} is live` : "The stream has ended";
+  return kind === "live" ? format(_("{channel} is live"), { channel }) : _("The stream has ended");
 }

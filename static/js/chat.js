@@ -1,5 +1,7 @@
 // Loads the chat once the picture moves, or as soon as there is none to wait for: the picture comes first.
 
+import { _ } from "live/i18n";
+
 const PATIENCE_MS = 5000;
 
 const player = document.querySelector("live-player");
@@ -36,5 +38,5 @@ await styles();
 try {
   await import("live/chat-panel");
 } catch {
-  document.querySelector(".chat-state").textContent = "The chat could not be loaded. Reload the page to try again.";
+  document.querySelector(".chat-state").textContent = _("The chat could not be loaded. Reload the page to try again.");
 }

@@ -1,5 +1,7 @@
 // <copy-button for="ID"><button hidden>Copy</button></copy-button>: copies the value of the input with that id.
 
+import { _ } from "live/i18n";
+
 const SHOWN_MS = 2000;
 
 class CopyButton extends HTMLElement {
@@ -15,13 +17,13 @@ class CopyButton extends HTMLElement {
 
   async #copy() {
     const input = document.getElementById(this.getAttribute("for"));
-    this.#say((await write(input)) ? "Copied" : "Press Ctrl+C");
+    this.#say((await write(input)) ? _("Copied") : _("Press Ctrl+C"));
   }
 
   #say(words) {
     this.#label.textContent = words;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => (this.#label.textContent = "Copy"), SHOWN_MS);
+    this.#timer = setTimeout(() => (this.#label.textContent = _("Copy")), SHOWN_MS);
   }
 }
 

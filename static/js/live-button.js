@@ -1,5 +1,7 @@
 // <live-button>: whether the picture is live, and how far behind it is; a click asks to close the distance.
 
+import { _, format, ngettext } from "live/i18n";
+
 class LiveButton extends HTMLElement {
   isLive = null;
   #seconds = null;
@@ -15,14 +17,15 @@ class LiveButton extends HTMLElement {
     [this.isLive, this.#seconds] = [isLive, seconds];
     this.toggleAttribute("behind", !isLive);
     const button = this.firstElementChild;
-    button.textContent = seconds ? `LIVE −${seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`}` : "LIVE";
-    button.ariaLabel = isLive ? "Live" : seconds ? `Go to live, ${inWords(seconds)} behind` : "Go to live";
+    button.textContent = seconds ? `${_("LIVE")} −${seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`}` : _("LIVE");
+    button.ariaLabel = isLive ? _("Live") : seconds ? inWords(seconds) : _("Go to live");
   }
 }
 
 function inWords(seconds) {
-  const [count, unit] = seconds < 60 ? [seconds, "second"] : [Math.floor(seconds / 60), "minute"];
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes) return format(ngettext("Go to live, {count} minute behind", "Go to live, {count} minutes behind", minutes), { count: minutes });
+  return format(ngettext("Go to live, {count} second behind", "Go to live, {count} seconds behind", seconds), { count: seconds });
 }
 
 customElements.define("live-button", LiveButton);

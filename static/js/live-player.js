@@ -33,7 +33,7 @@ const MARKUP = `
       <live-button hidden></live-button>
       <span class="live-player-space"></span>
       <quality-menu hidden></quality-menu>
-      ${button("stats", STATISTICS, _("Statistics"), "Shift+S", "aria-expanded")}
+      ${button("stats", STATISTICS, _("Statistics"), _("Shift+S"), "aria-expanded")}
       ${button("theatre", THEATRE, _("Theatre mode"), "T", "aria-pressed")}
       <media-pip-button></media-pip-button>
       <media-fullscreen-button></media-fullscreen-button>

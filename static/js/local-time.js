@@ -1,8 +1,10 @@
 // <local-time><time datetime="…">… UTC</time></local-time>: the same moment on the reader's own clock; short: without the day
 // where it is today.
 
-const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const SHORT = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+import { language } from "live/i18n";
+
+const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const SHORT = new Intl.DateTimeFormat(language, { timeStyle: "short" });
 
 class LocalTime extends HTMLElement {
   connectedCallback() {

@@ -61,7 +61,7 @@ function list(player) {
     ["I", _("Picture in picture")],
     [_("Space"), _("Play or pause, in the player")],
     ["↑ ↓", _("Volume, in the player")],
-    ["Shift S", _("Statistics")],
+    [_("Shift S"), _("Statistics")],
     ["?", _("This list")],
   ];
   const dialog = document.createElement("dialog");

@@ -1,5 +1,6 @@
 // <player-stats>: what a player does, in figures, once a second while it is open.
 
+import { _, format, ngettext } from "live/i18n";
 import { buffered, latency } from "live/playhead";
 
 const UPDATE_MS = 1000;
@@ -9,14 +10,14 @@ const megabits = (value) => `${(value / 1e6).toFixed(2)} Mbit/s`;
 
 // [name, what it says of a player]; nothing where there is nothing to say.
 const ROWS = [
-  ["Behind live", ({ video, details, distance }) => distance && `${seconds(latency(video, details))}, target ${seconds(distance.target)}`],
-  ["Buffer", ({ video }) => seconds(buffered(video))],
-  ["Picture", ({ video, fps }) => video.videoWidth && `${video.videoWidth}×${video.videoHeight}${fps}`],
-  ["Bitrate", ({ level }) => level?.bitrate && megabits(level.bitrate)],
-  ["Dropped frames", ({ frames }) => `${frames.droppedVideoFrames} of ${frames.totalVideoFrames}`],
-  ["Bandwidth", ({ hls }) => hls && megabits(hls.bandwidthEstimate)],
-  ["Playback rate", ({ video }) => `${video.playbackRate.toFixed(2)}×`],
-  ["Stalls", ({ distance }) => distance && String(distance.stalls)],
+  [_("Behind live"), ({ video, details, distance }) => distance && format(_("{now}, target {target}"), { now: seconds(latency(video, details)), target: seconds(distance.target) })],
+  [_("Buffer"), ({ video }) => seconds(buffered(video))],
+  [_("Picture"), ({ video, fps }) => video.videoWidth && `${video.videoWidth}×${video.videoHeight}${fps}`],
+  [_("Bitrate"), ({ level }) => level?.bitrate && megabits(level.bitrate)],
+  [_("Dropped frames"), ({ frames }) => format(_("{count} of {all}"), { count: frames.droppedVideoFrames, all: frames.totalVideoFrames })],
+  [_("Bandwidth"), ({ hls }) => hls && megabits(hls.bandwidthEstimate)],
+  [_("Playback rate"), ({ video }) => `${video.playbackRate.toFixed(2)}×`],
+  [_("Stalls"), ({ distance }) => distance && String(distance.stalls)],
 ];
 
 class PlayerStats extends HTMLElement {
@@ -25,7 +26,7 @@ class PlayerStats extends HTMLElement {
 
   connectedCallback() {
     this.hidden = true;
-    this.innerHTML = '<dl></dl><button type="button" class="btn-close" aria-label="Close the statistics"></button>';
+    this.innerHTML = `<dl></dl><button type="button" class="btn-close" aria-label="${_("Close the statistics")}"></button>`;
     this.querySelector("button").addEventListener("click", () => this.toggle(false));
   }
 
@@ -57,7 +58,8 @@ class PlayerStats extends HTMLElement {
     const now = performance.now();
     const before = this.#before;
     this.#before = { frames, now };
-    return before ? `, ${Math.round((1000 * (frames - before.frames)) / (now - before.now))} frames/s` : "";
+    const count = before && Math.round((1000 * (frames - before.frames)) / (now - before.now));
+    return before ? `, ${format(ngettext("{count} frame/s", "{count} frames/s", count), { count })}` : "";
   }
 }
 

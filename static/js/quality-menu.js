@@ -1,5 +1,6 @@
 // <quality-menu>: the qualities that a stream has, and the viewer's choice among them, which outlives the stream.
 
+import { _ } from "live/i18n";
 import { recall, remember } from "live/player-memory";
 
 export const AUTO = "auto";
@@ -10,14 +11,14 @@ class QualityMenu extends HTMLElement {
   choice = recall().quality ?? AUTO; // or a level's name, or SOUND_ONLY
 
   connectedCallback() {
-    this.innerHTML = `<label><span class="visually-hidden">Quality</span><select></select></label>`;
+    this.innerHTML = `<label><span class="visually-hidden">${_("Quality")}</span><select></select></label>`;
     this.#select.addEventListener("change", () => this.#choose());
   }
 
   // What the stream has, from the worst to the best. A choice that it does not have becomes automatic.
   offer(levels, hasSound) {
-    const options = [new Option("Auto", AUTO), ...levels.map((level) => new Option(label(level), level.name)).reverse()];
-    if (hasSound) options.push(new Option("Audio only", SOUND_ONLY));
+    const options = [new Option(_("Auto"), AUTO), ...levels.map((level) => new Option(label(level), level.name)).reverse()];
+    if (hasSound) options.push(new Option(_("Audio only"), SOUND_ONLY));
     this.#select.replaceChildren(...options);
     this.#select.value = this.choice;
     if (this.#select.selectedIndex < 0) this.#select.value = this.choice = AUTO;
@@ -39,7 +40,7 @@ class QualityMenu extends HTMLElement {
 
   #showAuto() {
     const isKnown = this.#playing && this.choice === AUTO;
-    this.#select.options[0].textContent = isKnown ? `Auto (${label(this.#playing)})` : "Auto";
+    this.#select.options[0].textContent = isKnown ? `${_("Auto")} (${label(this.#playing)})` : _("Auto");
   }
 
   get #select() {
@@ -48,7 +49,7 @@ class QualityMenu extends HTMLElement {
 }
 
 function label({ name, width, height }) {
-  return `${Math.min(width, height)}p${name === "source" ? " source" : ""}`;
+  return name === "source" ? `${Math.min(width, height)}p ${_("source")}` : `${Math.min(width, height)}p`;
 }
 
 customElements.define("quality-menu", QualityMenu);

@@ -1,18 +1,20 @@
 // A channel's states, in words for its page.
 
+import { _, format } from "live/i18n";
+
 const WORDS = {
-  offline: (name) => `${name} is offline. This page will start by itself when the stream does.`,
-  starting: (name) => `${name} is starting…`,
+  offline: () => _("{name} is offline. This page will start by itself when the stream does."),
+  starting: () => _("{name} is starting…"),
   live: () => "",
-  reconnecting: (name) => `${name} lost the connection and is coming back…`,
-  ended: (name) => `The stream has ended. This page will start by itself when ${name} comes back.`,
-  failed: (name) => `${name}'s stream could not be shown.`,
-  refused: (name) => `${name}'s stream could not be shown.`,
+  reconnecting: () => _("{name} lost the connection and is coming back…"),
+  ended: () => _("The stream has ended. This page will start by itself when {name} comes back."),
+  failed: () => _("{name}'s stream could not be shown."),
+  refused: () => _("{name}'s stream could not be shown."),
 };
 const PLAYABLE = new Set(["starting", "live", "reconnecting"]);
 
 export function inWords(state, name) {
-  return (WORDS[state] ?? WORDS.offline)(name);
+  return format((WORDS[state] ?? WORDS.offline)(), { name });
 }
 
 export function isPlayable(state) {

@@ -371,6 +371,20 @@ def test_pictures_are_kept_without_cookies_whatever_is_asked_of_them(edge: httpx
     assert "Cookie" not in web.requests[0][2]
 
 
+def test_words_are_kept_whatever_language_somebody_else_reads(edge: httpx.Client, web: Backend) -> None:
+    web.headers = {"Cache-Control": "public, max-age=31536000", "Vary": "Accept-Language, Cookie"}
+    for language in ("de", "en"):
+        edge.get("/words/de/0123456789ab.js", headers={"Cookie": f"django_language={language}", "Accept-Language": language})
+    assert web.paths() == ["/words/de/0123456789ab.js"]
+
+
+def test_pages_are_made_in_each_language(edge: httpx.Client, web: Backend) -> None:
+    web.headers = {"Cache-Control": "private, no-store", "Vary": "Accept-Language"}
+    for language in ("de", "en"):
+        edge.get("/", headers={"Accept-Language": language})
+    assert [request[2]["Accept-Language"] for request in web.requests] == ["de", "en"]
+
+
 def test_an_upload_reaches_web_unless_it_is_too_large_or_of_unknown_length(edge: httpx.Client, web: Backend) -> None:
     assert edge.post("/accounts/profile/", content=bytes(6_000_000)).status_code == 200
     too_large = edge.post("/accounts/profile/", content=bytes(8 * 1024 * 1024 + 1))

@@ -67,6 +67,20 @@ def test_who_asked_for_it_is_told_with_title_and_link(
     assert off in mail.body and off.startswith(settings.PUBLIC_URL)
 
 
+def test_everybody_is_told_in_the_language_that_they_chose(
+    live: Broadcast, bob: User, mallory: User, mailoutbox: list[EmailMessage]
+) -> None:
+    bob.language = "de"
+    bob.save()
+    follow(bob, live.channel)
+    follow(mallory, live.channel)
+    notices.begin(live.pk, NOW)
+    send_all(live)
+    german, english = sorted(mailoutbox, key=lambda mail: mail.to != [bob.email])
+    assert german.subject == "alice ist live: Maps & seas" and "weil du alice folgst" in german.body
+    assert english.subject == "alice is live: Maps & seas" and "because you follow alice" in english.body
+
+
 def test_going_live_defers_it_with_the_change_itself(channel: Channel) -> None:
     starting = broadcast_of(channel, Broadcast.State.PUBLISHING)
     notices.live(Broadcast, broadcast_id=starting.pk)
