@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AnonymousUser
@@ -74,12 +74,16 @@ class Cards:
 
 def page(wanted: Wanted, number: str | int, followed: Sequence[Card], now: dt.datetime) -> Page[Card]:
     """Those that are shown above it, because they are followed, are left out."""
-    above = {card.channel.pk for card in followed}
+    everybody = replace(wanted, offline=wanted.offline or bool(wanted.q))  # a search is for anybody
+    found: Any = find(everybody, now, {card.channel.pk for card in followed})
+    return Paginator(found, PER_PAGE).get_page(number)
+
+
+def find(wanted: Wanted, now: dt.datetime, above: Collection[int] = ()) -> Cards:
+    """But for the channels that are shown ABOVE."""
     rows = [row for row in on_air(channels(wanted, now)) if row.channel not in above]
     viewers = audience.viewers_now([row.id for row in rows])
-    off_air = not_on_air(wanted, now) if wanted.offline or wanted.q else None  # a search is for anybody
-    found: Any = Cards(sort(rows, wanted.sort, viewers), off_air, viewers)
-    return Paginator(found, PER_PAGE).get_page(number)
+    return Cards(sort(rows, wanted.sort, viewers), not_on_air(wanted, now) if wanted.offline else None, viewers)
 
 
 def followed(user: User | AnonymousUser, now: dt.datetime) -> list[Card]:
