@@ -16,6 +16,7 @@ from accounts.api.strict import Strict
 class ApiView(GenericAPIView[Any]):
     """For whoever has an account."""
 
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     scopes: ClassVar[dict[str, str]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
