@@ -52,6 +52,9 @@ class Schema(AutoSchema):
             return words
         return f"{words}\n\nScope: `{scope_of(self.view, self.method)}`".strip()
 
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.method == "GET" and getattr(self.view, "lists", False)
+
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         found: dict[str, Any] = super()._get_response_bodies(direction)
         for code, words in PROBLEMS.items():

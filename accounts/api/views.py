@@ -18,6 +18,7 @@ class ApiView(GenericAPIView[Any]):
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     scopes: ClassVar[dict[str, str]] = {}
+    lists: ClassVar[bool] = False  # whether a GET answers with pages
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method not in self.allowed_methods:

@@ -116,6 +116,7 @@ def detail(broadcast: Broadcast, user: Any, now: dt.datetime) -> Row:
 
 
 class BroadcastsView(OpenView):
+    lists = True
     serializer_class = BroadcastSerializer
 
     @extend_schema(parameters=[Paged], operation_id="broadcasts_list")

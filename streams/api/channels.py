@@ -138,6 +138,7 @@ def own(user: User) -> Channel:
 
 
 class ChannelsView(OpenView):
+    lists = True
     serializer_class = ChannelSerializer
 
     @extend_schema(parameters=[LiveQuery], operation_id="channels_list")
@@ -147,6 +148,7 @@ class ChannelsView(OpenView):
 
 
 class LiveView(OpenView):
+    lists = True
     serializer_class = ChannelSerializer
 
     @extend_schema(parameters=[LiveQuery], operation_id="live_list")
@@ -206,6 +208,7 @@ def tags(written: Sequence[str]) -> list[str]:
 
 
 class CategoriesView(OpenView):
+    lists = True
     serializer_class = CategorySerializer
 
     @extend_schema(parameters=[Paged], operation_id="categories_list")

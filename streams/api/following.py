@@ -32,6 +32,7 @@ class FollowChange(Strict):
 
 
 class FollowingView(ApiView):
+    lists = True
     serializer_class = FollowedSerializer
 
     @extend_schema(parameters=[Paged], operation_id="following_list")

@@ -51,6 +51,7 @@ class NewKey(Strict):
 
 
 class KeysView(ApiView):
+    lists = True
     scopes: ClassVar = {"GET": ApiToken.Scope.KEYS, "POST": ApiToken.Scope.KEYS}
     serializer_class = KeySerializer
 
