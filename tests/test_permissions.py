@@ -100,6 +100,13 @@ def filled(route: Route, parts: dict[str, str]) -> str:
     return route.filled(parts | own)
 
 
+def again(person: Client) -> Client:
+    """As they were, whatever became of their cookies since."""
+    client = Client(raise_request_exception=False)
+    client.cookies.load({name: each.value for name, each in person.cookies.items()})
+    return client
+
+
 def answered(client: Client, method: str, address: str) -> str:
     """A status; `login` or `prove` where one is sent there first."""
     with undone():
@@ -127,8 +134,13 @@ def test_every_route_has_its_line() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("pattern", "method"), EXPECTED)
-def test_it_answers_as_the_table_says(visitors: dict[str, Client], parts: dict[str, str], pattern: str, method: str) -> None:
-    address = filled(ROUTES[pattern], parts)
-    seen = [answered(visitors[who], method, address) for who in WHO]
-    assert dict(zip(WHO, seen, strict=True)) == dict(zip(WHO, EXPECTED[pattern, method], strict=True))
+@pytest.mark.parametrize("part", sorted({pattern.split("/")[0] for pattern, _method in EXPECTED}))
+def test_it_answers_as_the_table_says(visitors: dict[str, Client], parts: dict[str, str], part: str) -> None:
+    """By the first part of the address: to make people and keys for each line would take minutes."""
+    wrong = []
+    for (pattern, method), expected in EXPECTED.items():
+        if pattern.split("/")[0] == part:
+            address = filled(ROUTES[pattern], parts)
+            seen = [answered(again(visitors[who]), method, address) for who in WHO]
+            wrong += [f"/{pattern} {method} {' '.join(seen)}"] if seen != expected else []
+    assert wrong == []

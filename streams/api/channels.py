@@ -101,7 +101,7 @@ def shown_all(cards: Sequence[directory.Card]) -> list[Shown]:
 class LiveQuery(Paged):
     q = Text(max_length=100, required=False, allow_blank=True, help_text="Words of name, title or tags.")
     category = Text(max_length=40, required=False, allow_blank=True, help_text="Its slug.")
-    language = Choice(choices=["", *LANGUAGES], required=False)
+    language = Choice(choices=list(LANGUAGES), required=False)
     tag = Text(max_length=25, required=False, allow_blank=True)
     sort = Choice(choices=SORTS, required=False)
 
