@@ -49,6 +49,7 @@ def test_it_does_what_its_description_says(site: Site, alice: Streamer, bob: Str
         capture_output=True,
         text=True,
         timeout=LONGEST_S,
+        cwd=tmp_path,
         env=os.environ | {"TOKEN": alice.token(), "NO_COLOR": "1"},
     )
     assert result.returncode == 0, result.stdout[-20_000:] + result.stderr
