@@ -29,6 +29,7 @@ from tests.stores import key_store, own_cache
 __all__ = ["alice", "channel", "control", "key_store", "mallory", "own_cache", "plain_static", "quick_passwords"]
 
 TABLE = Path(__file__).with_name("permissions.txt")
+NONE = "0"  # no row has this key
 WHO = ("anonymous", "other", "moderator", "owner")
 ROUTES = {route.pattern: route for route in routes()}
 Line = tuple[str, str]
@@ -81,8 +82,8 @@ def parts(visitors: dict[str, Client], channel: Channel) -> dict[str, str]:
 def filled(route: Route, parts: dict[str, str]) -> str:
     admin = route.pattern.split("/")
     own = {
-        "pk": parts["schedule"] if "schedule" in route.pattern else "1",
-        "object_id": parts.get(admin[2], "1") if len(admin) > 2 else "1",
+        "pk": parts["schedule"] if "schedule" in route.pattern else NONE,
+        "object_id": parts.get(admin[2], NONE) if len(admin) > 2 else NONE,
         "id": parts["user"],
         "content_type_id": "1",
         "secret": settings.RTMP_HOOK_SECRET,
