@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.forms import SignupForm
@@ -62,8 +63,13 @@ class ChannelForm(forms.Form):
     channel = ChannelNameField()
 
 
+def normalized(tags: Iterable[str]) -> list[str]:
+    """Alike however they are written, and each once."""
+    return list(dict.fromkeys(tag for each in tags if (tag := " ".join(each.strip().lstrip("#").lower().split()))))
+
+
 class TagsField(forms.CharField):
-    """Comma separated; alike however they are written."""
+    """Comma separated."""
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list) else value
@@ -72,8 +78,7 @@ class TagsField(forms.CharField):
         return super().has_changed(self.prepare_value(initial), data)
 
     def clean(self, value: Any) -> list[str]:
-        written = str(super().clean(value)).split(",")
-        tags = list(dict.fromkeys(tag for each in written if (tag := " ".join(each.strip().lstrip("#").lower().split()))))
+        tags = normalized(str(super().clean(value)).split(","))
         if len(tags) > TAGS:
             raise ValidationError(_("Five tags at most: leave the least important ones away."), code="tags")
         if any(len(tag) > LONGEST_TAG for tag in tags):

@@ -14,6 +14,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from knox.models import AbstractAuthToken
 
 from accounts.languages import LANGUAGES
 
@@ -51,7 +52,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # that of its tokens is knox's
     username = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
     language = models.CharField(_("language"), max_length=8, blank=True, help_text=_("Of mails: chosen in the footer."))
@@ -80,6 +81,15 @@ class User(AbstractUser):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.lower()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new password ends the tokens that whoever knew the old one may have made, as it ends sessions."""
+        # Django's own sign of a change: a hash that is only made anew leaves none.
+        changed = self.pk is not None and getattr(self, "_password", None) is not None
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if changed:
+                ApiToken.objects.filter(user=self).delete()
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
         found: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]  # unknown to the stubs
@@ -196,6 +206,27 @@ class Follow(models.Model):
         verbose_name = _("follow")
         verbose_name_plural = _("follows")
         constraints = [models.UniqueConstraint(fields=["user", "channel"], name="one_follow_per_user_and_channel")]
+
+
+class ApiToken(AbstractAuthToken):
+    """What a program shows in place of a password; its text is stored nowhere. `token_key`, its beginning, names it."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Read what you may see, your figures too")
+        ACCOUNT = "account", _("Change your account")
+        CHANNEL = "channel", _("Change your channel, and end its broadcast")
+        KEYS = "keys", _("List, make and revoke stream keys")
+        FOLLOW = "follow", _("Follow channels, or stop")
+
+    name = models.CharField(_("name"), max_length=60)
+    scopes = ArrayField(models.CharField(max_length=10, choices=Scope))
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.token_key})"
 
 
 class Role(models.Model):

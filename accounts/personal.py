@@ -91,4 +91,8 @@ def sessions(user: User) -> list[dict[str, Any]]:
     return list(UserSession.objects.filter(user=user).values("created_at", "last_seen_at", "ip", "user_agent"))
 
 
-exporters |= {"account": account, "channel": channel, "follows": follows, "sessions": sessions}
+def tokens(user: User) -> list[dict[str, Any]]:
+    return list(user.auth_token_set.values("token_key", "name", "scopes", "created", "expiry", "last_used_at"))
+
+
+exporters |= {"account": account, "channel": channel, "follows": follows, "sessions": sessions, "tokens": tokens}

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef
 
+from accounts.models import ApiToken
+
 UNKNOWN = "::"  # a session's address may not be empty
 
 
@@ -18,6 +20,10 @@ def sessions(now: dt.datetime) -> int:
     count, _ = Session.objects.filter(expire_date__lt=now).delete()
     UserSession.objects.exclude(Exists(Session.objects.filter(session_key=OuterRef("session_key")))).delete()
     return count
+
+
+def tokens(now: dt.datetime) -> None:
+    ApiToken.objects.filter(expiry__lt=now).delete()
 
 
 def addresses(now: dt.datetime) -> None:

@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from accounts import leave, mailing, profile, sessions, views
+from accounts import leave, mailing, profile, sessions, tokens, views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="profile"), name="account"),
@@ -9,6 +9,9 @@ urlpatterns = [
     path("channel/", views.channel, name="channel"),
     path("profile/", profile.profile, name="profile"),
     path("sessions/<int:pk>/end/", sessions.end, name="end_session"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", tokens.new, name="new_token"),
+    path("tokens/<slug:token_key>/revoke/", tokens.revoke, name="revoke_token"),
     path("data/", leave.your_data, name="your_data"),
     path("data/export/", leave.export, name="export_data"),
     path("data/delete/", leave.delete, name="delete_account"),

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "knox",
     "procrastinate.contrib.django",
     "accounts",
     "streams",
@@ -249,14 +250,38 @@ ADDRESSES_KEPT_DAYS = env.int("ADDRESSES_KEPT_DAYS", 30)  # of publishers, sessi
 KEYS_KEPT_DAYS = env.int("KEYS_KEPT_DAYS", 30)  # stream keys, after they were revoked or have expired
 CASES_KEPT_DAYS = env.int("CASES_KEPT_DAYS", 90)  # reports and held messages, after they were decided
 
+# --- the API --------------------------------------------------------------------------------------------------------------
+
+API_ANONYMOUS_PER_MINUTE = env.int("API_ANONYMOUS_PER_MINUTE", 60)  # requests of one address without an account
+API_USER_PER_MINUTE = env.int("API_USER_PER_MINUTE", 600)  # requests of one account
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.api.scopes.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["livestream.throttles.PerMinute"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.api.strict.Parser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "accounts.api.schema.Schema",
+    "EXCEPTION_HANDLER": "livestream.problems.handle",
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.pages.Pages",
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
+KNOX_TOKEN_MODEL = "accounts.ApiToken"
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "api_", "TOKEN_TTL": None}
+MIGRATION_MODULES = {"knox": None}  # its table is not used
 SPECTACULAR_SETTINGS = {
     "TITLE": f"{SITE_NAME} API",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "BroadcastState": "streams.models.Broadcast.State",
+        "KeyState": ["active", "expired", "revoked"],
+    },
     "SCHEMA_PATH_PREFIX": "/api/v[0-9]+",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -13,6 +13,11 @@ from livestream import health, language, media, metrics, theme
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = format_lazy(_("{site} administration"), site=settings.SITE_NAME)
 
+handler400 = "livestream.problems.bad_request"
+handler403 = "livestream.problems.permission_denied"
+handler404 = "livestream.problems.page_not_found"
+handler500 = "livestream.problems.server_error"
+
 urlpatterns = [
     path("", include("streams.urls")),
     path("", include("interactions.urls")),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AnonymousUser
@@ -55,13 +56,16 @@ class Cards:
 
     def __init__(self, on_air: Sequence[OnAir], off_air: QuerySet[Channel] | None, viewers: dict[str, int]) -> None:
         self.on_air, self.off_air, self.viewers = on_air, off_air, viewers
-        self._length = len(on_air) + (0 if off_air is None else off_air.count())
 
     def __len__(self) -> int:
         return self._length
 
+    @cached_property
+    def _length(self) -> int:
+        return len(self.on_air) + (0 if self.off_air is None else self.off_air.count())
+
     def __getitem__(self, wanted: slice) -> list[Card]:
-        first, end = wanted.start, min(wanted.stop, self._length)
+        first, end = wanted.start, min(wanted.stop, len(self))
         live = cards(self.on_air[first:end], self.viewers)
         split = len(self.on_air)
         if self.off_air is None or end <= split:
@@ -74,15 +78,18 @@ class Cards:
 
 def page(wanted: Wanted, number: str | int, follower: User | AnonymousUser, now: dt.datetime) -> tuple[list[Card], Page[Card]]:
     """Who of those that somebody follows is live, the most watched first: above the first page of all, not on it again."""
+    found = find(replace(wanted, offline=wanted.offline or bool(wanted.q)), now)  # a search is for anybody
+    follows = set() if wanted.narrows or number != 1 else followed_by(follower)
+    above = sort([row for row in found.on_air if row.channel in follows], "viewers", found.viewers)[:PER_PAGE]
+    shown = set(above)
+    below: Any = Cards([row for row in found.on_air if row not in shown], found.off_air, found.viewers)
+    return cards(above, found.viewers), Paginator(below, PER_PAGE).get_page(number)
+
+
+def find(wanted: Wanted, now: dt.datetime) -> Cards:
     rows = on_air(channels(wanted, now))
     viewers = audience.viewers_now([row.id for row in rows])
-    follows = set() if wanted.narrows or number != 1 else followed_by(follower)
-    above = sort([row for row in rows if row.channel in follows], "viewers", viewers)[:PER_PAGE]
-    shown = set(above)
-    below = sort([row for row in rows if row not in shown], wanted.sort, viewers)
-    off_air = not_on_air(wanted, now) if wanted.offline or wanted.q else None  # a search is for anybody
-    found: Any = Cards(below, off_air, viewers)
-    return cards(above, viewers), Paginator(found, PER_PAGE).get_page(number)
+    return Cards(sort(rows, wanted.sort, viewers), not_on_air(wanted, now) if wanted.offline else None, viewers)
 
 
 def followed_by(user: User | AnonymousUser) -> set[int]:

@@ -216,7 +216,7 @@ async def mail_followers(broadcast_id: str) -> int:
 @app.task(name="purge", queue="jobs", queueing_lock="purge")
 async def purge_expired(timestamp: int = 0) -> None:
     now = timezone.now()
-    for forget in (accounts_purge.sessions, accounts_purge.addresses, purge.addresses):
+    for forget in (accounts_purge.sessions, accounts_purge.tokens, accounts_purge.addresses, purge.addresses):
         await in_database(forget)(now)
     try:
         await in_database(purge.keys)(now)

@@ -132,6 +132,7 @@ def _change_standing(user: User, is_active: bool) -> None:
     changed = User.objects.filter(pk=user.pk, is_active=not is_active)
     if not changed.update(is_active=is_active, session_epoch=F("session_epoch") + 1):
         raise Refused(_("It is not banned.") if is_active else _("It is banned already."))
+    user.auth_token_set.all().delete()
     standing_changed.send(User, user=user)
 
 

@@ -107,11 +107,15 @@ def keys_context(channel: Channel, broadcast: Broadcast | None, now: dt.datetime
 
 def rows(channel: Channel, broadcast: Broadcast | None, now: dt.datetime) -> list[KeyRow] | None:
     """The keys that can be used first; None when the key store does not answer."""
-    in_use = broadcast.key_hash if broadcast and broadcast.is_open else None
     try:
-        found = StreamKey.of_channel(channel.pk)
+        return listed(channel, broadcast, now)
     except PyMongoError:
         logger.exception("the keys of channel %s could not be listed", channel)
         return None
-    listed = [KeyRow(key, key.state(now), key.hash == in_use) for key in found]
-    return sorted(listed, key=lambda row: row.state != "active")
+
+
+def listed(channel: Channel, broadcast: Broadcast | None, now: dt.datetime) -> list[KeyRow]:
+    """Raises PyMongoError."""
+    in_use = broadcast.key_hash if broadcast and broadcast.is_open else None
+    found = [KeyRow(key, key.state(now), key.hash == in_use) for key in StreamKey.of_channel(channel.pk)]
+    return sorted(found, key=lambda row: row.state != "active")

@@ -1,6 +1,6 @@
-from django.urls import path
+from django.urls import include, path
 
-from streams import api, embed, following, past, report_views, stream_keys, stream_page, views, webhooks
+from streams import embed, following, past, report_views, stream_keys, stream_page, views, webhooks
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -21,6 +21,6 @@ urlpatterns = [
     path("dashboard/broadcasts/", past.past, name="past_broadcasts"),
     path("dashboard/broadcasts/<slug:broadcast_id>/", past.broadcast, name="past_broadcast"),
     path("following/", following.following, name="following"),
-    path("api/v1/channels/<slug:name>/", api.ChannelView.as_view(), name="api_channel"),
+    path("api/v1/", include("streams.api.urls")),
     path("internal/rtmp/<str:secret>/<slug:boot>/", webhooks.rtmp_hook),
 ]

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0050_moderation'),
+        ('accounts', '0060_tokens'),
     ]
 
     operations = [

@@ -36,6 +36,7 @@ def paths(alice: Visitor) -> list[str]:
         f"/embed/{alice.name}/",
         "/dashboard/",
         "/accounts/email/",
+        "/accounts/tokens/",
         "/nowhere/",
     ]
 

@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Channel, User
+from accounts.models import ApiToken, Channel, User
 from streams.documents import StreamKey
 from tests.cast import TOTP_SECRET
 
@@ -48,4 +48,10 @@ def issue(name: str, state: str) -> str:
     return text
 
 
-ORDERS: dict[str, Callable[..., str]] = {"join": join, "issue": issue}
+def token(name: str) -> str:
+    """For all that a program can do."""
+    made, text = ApiToken.objects.create(Channel.objects.get(name=name).owner, name="a program", scopes=ApiToken.Scope.values)
+    return str(text)
+
+
+ORDERS: dict[str, Callable[..., str]] = {"join": join, "issue": issue, "token": token}

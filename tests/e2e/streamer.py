@@ -43,6 +43,9 @@ class Streamer:
     def another_key(self, state: str = "active") -> str:
         return self.cast.ask("issue", name=self.name, state=state)
 
+    def token(self) -> str:
+        return self.cast.ask("token", name=self.name)
+
     def rtmp_url(self, key: str | None = None) -> str:
         return f"{self.site.rtmp_url}/{key or self.key}"
 
