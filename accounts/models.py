@@ -104,6 +104,14 @@ class Channel(models.Model):
         ULTRA = "ultra", "Ultra low: about 1.2 seconds, for good connections"
         STEADY = "steady", "Steady: about 2.5 seconds, for poor connections"
 
+    class Reconnect(models.IntegerChoices):
+        """For how many seconds a publisher that is gone is waited for."""
+
+        NOT = 0, "Not at all: the broadcast ends at once"
+        SHORT = 30, "30 seconds"
+        USUAL = 90, "90 seconds"
+        LONG = 300, "5 minutes"
+
     owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel")
     name = models.CharField(
         max_length=30,
@@ -113,6 +121,7 @@ class Channel(models.Model):
     )
     title = models.CharField(max_length=140, blank=True)
     latency = models.CharField(max_length=8, choices=Latency, default=Latency.LOW)
+    reconnect_s = models.PositiveSmallIntegerField(choices=Reconnect, default=Reconnect.USUAL)
     description = models.TextField(max_length=2000, blank=True)
     category = models.ForeignKey(Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="channels")
     language = models.CharField(max_length=8, blank=True, help_text="That is spoken: a code of BCP 47.")
