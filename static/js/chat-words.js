@@ -82,6 +82,13 @@ export function here(count) {
   return `${count.toLocaleString("en")} here`;
 }
 
+const SYSTEM = {
+  live: (channel) => `${channel} is live`,
+  lost: (channel) => `${channel} lost the connection`,
+  back: (channel) => `${channel} is back`,
+  ended: () => "The stream has ended",
+};
+
 export function system({ kind }, channel) {
-  return kind === "live" ? `${channel} is live` : "The stream has ended";
+  return (SYSTEM[kind] ?? SYSTEM.ended)(channel);
 }
