@@ -105,14 +105,15 @@ class StreamForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
     class Meta:
         model = Channel
-        fields = ("title", "category", "tags", "description", "language", "latency", "poster")
+        fields = ("title", "category", "tags", "description", "language", "latency", "reconnect_s", "poster")
         labels = {
             "title": gettext_lazy("Title"),
             "category": gettext_lazy("Category"),
             "description": gettext_lazy("Description"),
             "latency": gettext_lazy("How far behind it is watched"),
+            "reconnect_s": gettext_lazy("When your encoder is gone, wait for it"),
         }
-        help_texts = {"language": ""}
+        help_texts = {"language": "", "reconnect_s": gettext_lazy("So long your viewers stay, and the same broadcast goes on.")}
         widgets = {"description": forms.Textarea(attrs={"rows": 4})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

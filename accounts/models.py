@@ -117,6 +117,14 @@ class Channel(models.Model):
         ULTRA = "ultra", _("Ultra low: about 1.2 seconds, for good connections")
         STEADY = "steady", _("Steady: about 2.5 seconds, for poor connections")
 
+    class Reconnect(models.IntegerChoices):
+        """For how many seconds a publisher that is gone is waited for."""
+
+        NOT = 0, _("Not at all: the broadcast ends at once")
+        SHORT = 30, _("30 seconds")
+        USUAL = 90, _("90 seconds")
+        LONG = 300, _("5 minutes")
+
     owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="channel", verbose_name=_("owner"))
     name = models.CharField(
         _("name"),
@@ -127,6 +135,7 @@ class Channel(models.Model):
     )
     title = models.CharField(_("title"), max_length=140, blank=True)
     latency = models.CharField(_("latency"), max_length=8, choices=Latency, default=Latency.LOW)
+    reconnect_s = models.PositiveSmallIntegerField(_("reconnecting"), choices=Reconnect, default=Reconnect.USUAL)
     description = models.TextField(_("description"), max_length=2000, blank=True)
     category = models.ForeignKey(
         Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="channels", verbose_name=_("category")

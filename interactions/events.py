@@ -21,6 +21,16 @@ def live(sender: type[Broadcast], broadcast_id: str, **kwargs: Any) -> None:
     _defer(broadcast_id, "live")
 
 
+@receiver(broadcasts.lost)
+def lost(sender: type[Broadcast], broadcast_id: str, **kwargs: Any) -> None:
+    _defer(broadcast_id, "lost")
+
+
+@receiver(broadcasts.came_back)
+def back(sender: type[Broadcast], broadcast_id: str, **kwargs: Any) -> None:
+    _defer(broadcast_id, "back")
+
+
 @receiver(broadcasts.ended)
 def ended(sender: type[Broadcast], broadcast_id: str, **kwargs: Any) -> None:
     _defer(broadcast_id, "ended")
@@ -34,11 +44,12 @@ def _defer(broadcast_id: str, kind: str) -> None:
 
 
 def tell(broadcast_id: str, kind: str) -> None:
-    """What failed before it was live has not ended for the room either."""
+    """What failed before it was live has not ended for the room either; who is back by now is not told to be lost."""
     broadcast = Broadcast.objects.select_related("channel").filter(pk=broadcast_id).first()
     if broadcast is None:  # its owner's account was deleted
         return
-    at = {"live": broadcast.live_at, "ended": broadcast.ended_at}[kind]
+    times = {"live": broadcast.live_at, "lost": broadcast.lost_at, "back": broadcast.connected_at, "ended": broadcast.ended_at}
+    at = times[kind]
     if broadcast.live_at is None or at is None:
         return
     append(broadcast.channel.name, {"t": "sys", "kind": kind, "at": unix_ms(at)})

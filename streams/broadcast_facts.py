@@ -64,7 +64,10 @@ def history(broadcast: Broadcast) -> SafeString:
             (_("now"), broadcast.get_state_display()),
             (_("connected"), _clock(broadcast.started_at)),
             (_("first picture"), broadcast.live_at and _clock(broadcast.live_at)),
+            (_("publisher sessions"), broadcast.epoch if broadcast.epoch > 1 else None),
             (_("publisher missing since"), broadcast.missing_since and _clock(broadcast.missing_since)),
+            (_("publisher lost"), broadcast.lost_at and _clock(broadcast.lost_at)),
+            (_("waited for until"), broadcast.reconnect_until and _clock(broadcast.reconnect_until)),
             (_("ended"), ended),
         ]
     )

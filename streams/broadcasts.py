@@ -1,4 +1,4 @@
-"""The use cases of a broadcast: open, go live, end. Every change of state is a compare-and-set here, and nowhere else."""
+"""The use cases of a broadcast: open, go live, lose, resume, end. Every change of state is a compare-and-set here alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.dispatch import Signal
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -23,7 +25,7 @@ from accounts.models import Channel
 from streams import advice, capacity, leases, rtmp, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.hls.timeline import PRELUDE_MS, PRELUDE_SEGMENTS
-from streams.ingest import PublishEvent
+from streams.ingest import PublishEvent, is_older
 from streams.ladder import PRIORITY, Profile, ladder
 from streams.models import Broadcast, Refusal
 from streams.segment_cache import with_segments
@@ -34,6 +36,8 @@ Measured = tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]
 
 # Sent with `broadcast_id` within the transaction that makes it so. A receiver that fails is logged, and stops nobody's stream.
 went_live = Signal()
+lost = Signal()
+came_back = Signal()
 ended = Signal()
 
 # Longest part; players keep three of them away from the live edge. Parts of 0.2 s would hold too few whole frames: at 24, 25
@@ -44,6 +48,8 @@ REFUSED_S = 15  # after a stream that cannot be shown
 RECORD_AFTER_S = 6  # by then the source has been measured
 REFUSED = {"codec", "no_video", "no_media"}
 FAILED = {"encoder_failed", "no_encoder"}
+LEFT = {"stopped", "lost"}  # by itself
+TOLD = {"already_live", "suspended"}  # the streamer is told of an attempt
 
 
 class PublishRefused(Exception):
@@ -52,15 +58,22 @@ class PublishRefused(Exception):
         self.reason = reason
 
 
+class AlreadyLive(PublishRefused):
+    def __init__(self, broadcast: Broadcast) -> None:
+        super().__init__("already_live")
+        self.broadcast = broadcast
+
+
 # --- open -----------------------------------------------------------------------------------------------------------------
 
 
-def open(event: PublishEvent, now: dt.datetime) -> Broadcast:
-    """Check the key and begin a broadcast: its encode jobs are deferred when this returns. Raises PublishRefused."""
+def open(event: PublishEvent, now: dt.datetime, silent: str | None = None) -> Broadcast:
+    """Check the key and begin a broadcast, or go on with the one that waits for its publisher, or whose publisher's session is
+    the `silent` one: its encode jobs are deferred when this returns. Raises PublishRefused."""
     try:
         key = _usable_key(event, now)
         key.update(set__last_used_at=now)
-        return _begin(key, event, now)
+        return _admit(key, event, now, silent)
     except (PyMongoError, DatabaseError, RedisError) as error:
         raise PublishRefused("unavailable") from error
 
@@ -82,37 +95,74 @@ def _fault(key: StreamKey, now: dt.datetime) -> str | None:
     return {"revoked": "revoked_key", "expired": "expired_key"}.get(key.state(now))
 
 
-def _begin(key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
-    profile = Profile(**key.profile) if key.profile else None
+def _admit(key: StreamKey, event: PublishEvent, now: dt.datetime, silent: str | None) -> Broadcast:
     try:
         with transaction.atomic():
             channel = _usable_channel(key.channel_id, now)
-            renditions = _affordable(ladder(profile, settings.LARGEST_TRANSCODE))
-            broadcast = Broadcast.objects.create(
-                channel=channel,
-                title=channel.title,
-                category_id=channel.category_id,
-                session=event.session,
-                ingest_name=secrets.token_hex(12),
-                key_hash=key.hash,
-                addr=event.addr,
-                part_ms=PART_MS[Channel.Latency(channel.latency)],
-                ladder=renditions,
-                profile=key.profile or None,
-                started_at=now,
-            )
-            for rendition in broadcast.ladder:
-                defer_encode(broadcast.id, rendition)
+            begun = channel.broadcasts.order_by("-started_at")
+            last = begun.filter(state__in=Broadcast.OPEN).first() or begun.first()
+            if last and last.connected_at and last.is_open and last.session == event.session:
+                return last  # asked twice
+            if last and is_older(event.session, last.session):
+                raise PublishRefused("stopped")  # it has gone meanwhile
+            broadcast = _resume(last, key, event, now, silent) if last and last.is_open else _begin(channel, key, event, now)
             Refusal.objects.filter(channel=channel).delete()
-            _announce_opening(broadcast, now)
-    except IntegrityError as error:
-        refuse(key.channel_id, "already_live", event.addr, now)
-        raise PublishRefused("already_live") from error
+            return broadcast
     except PublishRefused as refused:
-        if refused.reason in ("suspended", "no_encoder"):
+        if refused.reason in TOLD:
             refuse(key.channel_id, refused.reason, event.addr, now)
         raise
+
+
+def _begin(channel: Channel, key: StreamKey, event: PublishEvent, now: dt.datetime) -> Broadcast:
+    profile = Profile(**key.profile) if key.profile else None
+    broadcast = Broadcast.objects.create(
+        channel=channel,
+        title=channel.title,
+        category_id=channel.category_id,
+        part_ms=PART_MS[Channel.Latency(channel.latency)],
+        ladder=_affordable(ladder(profile, settings.LARGEST_TRANSCODE)),
+        profile=key.profile or None,
+        started_at=now,
+        **_session(key, event, now),
+    )
+    for rendition in broadcast.ladder:
+        defer_encode(broadcast.id, rendition)
+    _announce_opening(broadcast, now)
     return broadcast
+
+
+def _session(key: StreamKey, event: PublishEvent, now: dt.datetime) -> dict[str, Any]:
+    """A fresh name, so that nobody who is still there under the last one is in the way."""
+    return {
+        "session": event.session,
+        "connected_at": now,
+        "ingest_name": secrets.token_hex(12),
+        "key_hash": key.hash,
+        "addr": event.addr,
+    }
+
+
+def _resume(last: Broadcast, key: StreamKey, event: PublishEvent, now: dt.datetime, silent: str | None) -> Broadcast:
+    """The same broadcast with another session. The caller holds the channel, and nobody else changes sessions."""
+    if last.connected_at and last.session != silent:
+        raise AlreadyLive(last)
+    session = _session(key, event, now) | {"epoch": F("epoch") + 1, "missing_since": None}
+    was_shown = not _change(last.pk, [Broadcast.State.PUBLISHING], {}, **session)
+    if was_shown and not _change(last.pk, Broadcast.ON_AIR, {}, **session, **_lost(last.channel, "lost", now)):
+        raise PublishRefused("stopped")  # it ended at this moment
+    leases.revoke(last.pk)
+    broadcast = Broadcast.objects.select_related("channel").get(pk=last.pk)
+    for rendition in encoded(broadcast):
+        defer_encode(broadcast.id, rendition)
+    _announce_session(broadcast, now)
+    return broadcast
+
+
+def encoded(broadcast: Broadcast) -> list[str]:
+    """The renditions that it does not do without."""
+    without = leases.withdrawn(broadcast.pk)
+    return [rendition for rendition in broadcast.ladder if rendition not in without]
 
 
 def _usable_channel(channel_id: int, now: dt.datetime) -> Channel:
@@ -137,6 +187,14 @@ def _affordable(wanted: list[str]) -> list[str]:
 def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:
     async def announce(redis: Redis) -> None:
         await segment_cache.open_broadcast(redis, opening(broadcast))
+        await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
+
+    with_segments(announce)
+
+
+def _announce_session(broadcast: Broadcast, now: dt.datetime) -> None:
+    async def announce(redis: Redis) -> None:
+        await segment_cache.resume_broadcast(redis, broadcast.id, _ms(now))
         await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
 
     with_segments(announce)
@@ -182,30 +240,87 @@ def has_encoder(broadcast_id: str) -> bool:
 # --- live -----------------------------------------------------------------------------------------------------------------
 
 
-def go_live(broadcast_id: str, now: dt.datetime) -> bool:
-    """The first part of a picture is there."""
+def go_live(broadcast_id: str, now: dt.datetime, epoch: int = 1) -> bool:
+    """The first part of this session's picture is there."""
+    only: dict[str, Any] = {"epoch": epoch, "connected_at__isnull": False}
+    live = {"state": Broadcast.State.LIVE, "lost_at": None, "reconnect_until": None, "end_reason": ""}
     with transaction.atomic():
-        changed = _change(broadcast_id, [Broadcast.State.PUBLISHING], state=Broadcast.State.LIVE, live_at=now)
-        if changed:
-            _defer_record(broadcast_id, after_s=RECORD_AFTER_S)
-            went_live.send_robust(Broadcast, broadcast_id=broadcast_id)
-    if changed:
-        show(Broadcast.objects.select_related("channel").get(pk=broadcast_id), now)
-    return changed
+        is_first = _change(broadcast_id, [Broadcast.State.PUBLISHING], only, **live, live_at=now)
+        if not is_first and not _change(broadcast_id, [Broadcast.State.RECONNECTING], only, **live):
+            return False
+        _defer_record(broadcast_id, after_s=RECORD_AFTER_S)
+        (went_live if is_first else came_back).send_robust(Broadcast, broadcast_id=broadcast_id)
+    show(Broadcast.objects.select_related("channel").get(pk=broadcast_id), now)
+    return True
+
+
+# --- lose -----------------------------------------------------------------------------------------------------------------
+
+
+def publisher_left(session: str, now: dt.datetime) -> bool:
+    """The RTMP server says that a publisher's connection closed; only its own broadcast loses it by that."""
+    broadcast = Broadcast.objects.filter(session=session, state__in=Broadcast.OPEN).select_related("channel").first()
+    return broadcast is not None and lose(broadcast, "stopped", now)
+
+
+def lose(broadcast: Broadcast, reason: str, now: dt.datetime) -> bool:
+    """This session's publisher has gone, or nothing of it can be shown: what was live waits for the next, if its channel
+    wants that. False when it was lost before."""
+    session: dict[str, Any] = {"epoch": broadcast.epoch, "connected_at__isnull": False}
+    if end(broadcast.pk, reason, now, [Broadcast.State.PUBLISHING], session):
+        return True
+    if not broadcast.channel.reconnect_s:
+        return end(broadcast.pk, reason, now, Broadcast.ON_AIR, session)
+    waiting = _lost(broadcast.channel, reason, now) | {"connected_at": None, "missing_since": None}
+    with transaction.atomic():
+        if _change(broadcast.pk, [Broadcast.State.LIVE], session, **waiting):
+            lost.send_robust(Broadcast, broadcast_id=broadcast.pk)
+        elif not _change(broadcast.pk, [Broadcast.State.RECONNECTING], session, **waiting):
+            return False
+    if reason not in LEFT:
+        drop_publisher(broadcast.ingest_name)
+        refuse(broadcast.channel_id, reason, broadcast.addr, now)
+    try:
+        _keep_open(broadcast, now)
+    except RedisError as error:  # the reconciler tells it
+        log.warning("the page of broadcast %s is told later: %s", broadcast.pk, type(error).__name__)
+    return True
+
+
+def _lost(channel: Channel, reason: str, now: dt.datetime) -> dict[str, Any]:
+    """It is waited for from the last picture on: sessions without one do not prolong that."""
+    return {
+        "state": Broadcast.State.RECONNECTING,
+        "end_reason": "stopped" if reason == "stopped" else "lost",  # if nobody comes
+        "lost_at": Coalesce("lost_at", now),
+        "reconnect_until": Coalesce("reconnect_until", now + dt.timedelta(seconds=channel.reconnect_s)),
+    }
+
+
+def _keep_open(broadcast: Broadcast, now: dt.datetime) -> None:
+    async def keep(redis: Redis) -> None:
+        await segment_cache.keep_parts(redis, broadcast.id, broadcast.ladder, broadcast.channel.reconnect_s)
+        await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
+
+    broadcast.refresh_from_db(fields=["state"])
+    with_segments(keep)
 
 
 # --- end ------------------------------------------------------------------------------------------------------------------
 
 
-def end(broadcast_id: str, reason: str, now: dt.datetime) -> bool:
-    """Close the playlists, free the channel, drop the publisher if it is still there. False when it had ended before."""
+def end(
+    broadcast_id: str, reason: str, now: dt.datetime, before: Any = Broadcast.OPEN, only: dict[str, Any] | None = None
+) -> bool:
+    """Close the playlists, free the channel, drop the publisher if it is still there. False when it had ended before, or is
+    not in one of the states `before`, or is not `only` what it is said to be."""
     state = Broadcast.State.ENDED
     if reason in REFUSED:
         state = Broadcast.State.REFUSED
     elif reason in FAILED:
         state = Broadcast.State.FAILED
     with transaction.atomic():
-        if not _change(broadcast_id, Broadcast.OPEN, state=state, ended_at=now, end_reason=reason):
+        if not _change(broadcast_id, before, only or {}, state=state, ended_at=now, end_reason=reason):
             return False
         _defer_record(broadcast_id)
         ended.send_robust(Broadcast, broadcast_id=broadcast_id)
@@ -214,7 +329,7 @@ def end(broadcast_id: str, reason: str, now: dt.datetime) -> bool:
         close(broadcast)
     except RedisError as error:
         log.warning("broadcast %s is closed later: %s", broadcast_id, type(error).__name__)  # by the deferred job
-    if reason not in ("stopped", "lost"):
+    if broadcast.connected_at and reason not in LEFT:
         drop_publisher(broadcast.ingest_name)
     return True
 
@@ -224,12 +339,6 @@ def close(broadcast: Broadcast) -> None:
     assert broadcast.ended_at is not None
     with_segments(lambda redis: segment_cache.end_broadcast(redis, broadcast.id, broadcast.ladder))
     show(broadcast, broadcast.ended_at)
-
-
-def publisher_left(session: str, now: dt.datetime) -> bool:
-    """The RTMP server says that a publisher's connection closed; only its own broadcast ends by that."""
-    broadcast = Broadcast.objects.filter(session=session, state__in=Broadcast.OPEN).first()
-    return broadcast is not None and end(broadcast.pk, "stopped", now)
 
 
 def cut(broadcast: Broadcast, now: dt.datetime) -> bool:
@@ -307,15 +416,17 @@ def record(broadcast_id: str) -> None:
 
     (figures, seconds), master = with_segments(read)
     source = figures.get("source", {})
-    ended = broadcast.ended_at
+    over = broadcast.over_at
+    # what the last session sent is not yet known
+    measured = {"set__ingest": source | {"audio": figures.get("audio")}} if figures else {}
     StreamMetadata.objects(id=broadcast_id).update_one(
         upsert=True,
+        **measured,
         set__channel=broadcast.channel.name,
         set__started_at=broadcast.started_at,
-        set__ended_at=ended,
-        set__duration_s=(ended - broadcast.started_at).total_seconds() if ended else None,
+        set__ended_at=broadcast.ended_at,
+        set__duration_s=(over - broadcast.started_at).total_seconds() if over else None,
         set__end_reason=broadcast.end_reason,
-        set__ingest=source | {"audio": figures.get("audio")},
         set__renditions={v.name: _facts(v) for v in (master.variants if master and master.variants else [])},
     )
     Broadcast.objects.filter(pk=broadcast_id).update(advice=advice.of(figures, seconds))
@@ -354,8 +465,8 @@ def show(broadcast: Broadcast, now: dt.datetime) -> None:
 # --------------------------------------------------------------------------------------------------------------------------
 
 
-def _change(broadcast_id: str, before: Any, **after: Any) -> bool:
-    return Broadcast.objects.filter(pk=broadcast_id, state__in=before).update(**after) == 1
+def _change(broadcast_id: str, before: Any, only: dict[str, Any], **after: Any) -> bool:
+    return Broadcast.objects.filter(pk=broadcast_id, state__in=before, **only).update(**after) == 1
 
 
 def _ms(moment: dt.datetime) -> int:

@@ -52,6 +52,25 @@ redis.call('SET', KEYS[1], text, 'EX', ARGV[2])
 redis.call('PUBLISH', ARGV[3], text)
 """
 
+# Another publisher session: what its encoders bring is another era, whatever its stamps are.
+# KEYS clock; ARGV now ms, channel
+RESUME = """
+local era, offset, pairs_ = unpack(redis.call('HMGET', KEYS[1], 'era', 'offset_ms', 'pairs'))
+if not offset then return end
+local before = era .. ' ' .. offset .. ' ' .. pairs_
+redis.call('HSET', KEYS[1], 'era', era + 1, 'pairs', '', 'at_ms', ARGV[1], 'before', before)
+redis.call('HDEL', KEYS[1], 'offset_ms')
+redis.call('PUBLISH', ARGV[2], '')
+"""
+
+# While a publisher is waited for, what is listed stays there. KEYS timeline; ARGV prefix of parts, ttl
+KEEP = """
+for _, record in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local n, kind, epoch = unpack(cjson.decode(record))
+  if kind == 'part' then redis.call('EXPIRE', ARGV[1] .. epoch .. '-' .. n, ARGV[2]) end
+end
+"""
+
 # What follows is for encode jobs. KEYS rendition, master, clock; ARGV epoch, …
 JOB = (
     f"""
@@ -216,12 +235,12 @@ BOUNDARY = (
     + CLOCK
     + """
 local own, pts = tonumber(ARGV[2]), tonumber(ARGV[3])
-offset = offset or now - pts
-if due and own ~= era then
+if own ~= era then
   local e, o, p = string.match(c[6] or '', '^(%d+) (-?%d+) (.*)')
   if tonumber(e) == own and known(p, pts) then return {known(p, pts), own, tonumber(o)} end
-  if not fits(pts) then return {} end
+  if not due or not fits(pts) then return {} end
 end
+offset = offset or now - pts
 if known(pairs_, pts) then return {known(pairs_, pts), era, offset} end
 if last and pts - last < SHORTEST then return {} end
 local msn = tonumber(c[4])
@@ -247,7 +266,7 @@ ERA = (
     + CLOCK
     + """
 local own, stamp = tonumber(ARGV[2]), tonumber(ARGV[3])
-if not due then return {0, stamp} end
+if not due then return {era, stamp} end
 local near = stamp + TURN * math.floor((due - stamp) / TURN + 0.5)
 if own < 0 and (last and now - at <= ALIVE or fits(near)) or own >= 0 and own < era then return {era, near} end
 begin_era('offset_ms', now - stamp)

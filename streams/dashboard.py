@@ -46,7 +46,7 @@ class LiveState(NamedTuple):
         shown: list[object] = [self.refusal and (self.refusal.at, self.refusal.reason), self.held_until, self.suspended_until]
         if self.broadcast:
             codes = [entry.partition(":")[0] for entry in self.advised]  # a number that moves is no news
-            shown += [self.broadcast.pk, self.broadcast.state, self.broadcast.end_reason, codes]
+            shown += [self.broadcast.pk, self.broadcast.state, self.broadcast.is_waiting, self.broadcast.end_reason, codes]
         return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
     @property

@@ -71,6 +71,9 @@ class Job:
     profile: Profile | None
     binary: str
     preset: str
+    session: int = 1  # of the publisher: counted
+    is_early: bool = True  # no picture has come from it yet
+    is_fixed: bool = False  # the ladder: players have read it, so that it stays whatever is published
 
     @property
     def broadcast_id(self) -> str:
@@ -102,7 +105,7 @@ def packager(job: Job, writer: Writer, view: clock.ClockView) -> Packager:
     if job.rendition == AUDIO:
         return AudioPackager(writer, part_ms, now_ms, view, lambda rate, channels: silence(job.binary, rate, channels))
     kind = SourcePackager if job.rendition == SOURCE else VideoPackager
-    return kind(writer, part_ms, now_ms, view, job.profile)
+    return kind(writer, part_ms, now_ms, view, job.profile, job.is_fixed)
 
 
 async def silence(binary: str, rate: int, channels: int) -> Silence:
@@ -114,7 +117,7 @@ async def silence(binary: str, rate: int, channels: int) -> Silence:
 
 async def _children(job: Job, writer: Writer, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Outcome:
     """One ffmpeg after the other, for as long as the next one may do what the last one could not."""
-    way, first = Way(fresh=job.epoch == 1 or not await writer.sounds()), True
+    way, first = Way(fresh=job.is_early or not await writer.sounds()), True
     while True:
         try:
             attempt = await _attempt(job, way, pack, first_part)

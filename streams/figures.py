@@ -69,8 +69,9 @@ def total(minutes: Sequence[Minute], duration_s: float) -> Figures:
 
 
 def duration_s(broadcast: Broadcast, now: dt.datetime) -> float:
-    return max(((broadcast.ended_at or now) - broadcast.started_at).total_seconds(), 0.0)
+    return max(((broadcast.over_at or now) - broadcast.started_at).total_seconds(), 0.0)
 
 
 def _hours(broadcast: Broadcast, now: dt.datetime) -> int:
-    return int(duration_s(broadcast, now) // 3600) + 1
+    """Of its audience, which waits for a picture, too."""
+    return int(max(((broadcast.ended_at or now) - broadcast.started_at).total_seconds(), 0.0) // 3600) + 1

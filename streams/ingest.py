@@ -56,6 +56,12 @@ def parse(body: bytes, boot: str) -> PublishEvent:
     return PublishEvent(kind, f"{boot}:{client_id}", APP, fields["name"], _address(fields.get("addr", "")))
 
 
+def is_older(session: str, than: str) -> bool:
+    """Whether it began no later: the RTMP server counts its connections, from 1 again when it is started."""
+    (boot, number), (other_boot, other) = (each.rsplit(":", 1) for each in (session, than))
+    return boot == other_boot and int(number) <= int(other)
+
+
 def _first_of_each(body: bytes) -> tuple[dict[str, str], set[str]]:
     """Bytes that are no text are replaced: in other fields than ours they are the publisher's own affair."""
     fields: dict[str, str] = {}

@@ -96,7 +96,7 @@ async def _encode(job: Job) -> Outcome:
 
     async def first_part() -> None:
         if job.rendition != AUDIO:
-            await in_database(_go_live)(job.broadcast_id)
+            await in_database(_go_live)(job.broadcast_id, job.session)
 
     async with segment_cache.connect() as redis:
         encoding = asyncio.create_task(encoder.run(job, redis, first_part))
@@ -127,12 +127,14 @@ async def _renew(job: Job) -> None:
 
 def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
-    opening, without = broadcasts.opening(broadcast), leases.withdrawn(broadcast_id)
     return Job(
         # in a Redis that was emptied nobody waits for those that will not come
-        opening=replace(opening, expected=[name for name in opening.expected if name not in without]),
+        opening=replace(broadcasts.opening(broadcast), expected=broadcasts.encoded(broadcast)),
         rendition=rendition,
         epoch=epoch,
+        session=broadcast.epoch,
+        is_early=broadcast.state != Broadcast.State.LIVE,
+        is_fixed=broadcast.live_at is not None,
         url=f"{settings.RTMP_URL}/{broadcast.ingest_name}",
         profile=Profile(**broadcast.profile) if broadcast.profile else None,
         binary=settings.FFMPEG,
@@ -140,8 +142,8 @@ def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     )
 
 
-def _go_live(broadcast_id: str) -> None:
-    if broadcasts.go_live(broadcast_id, timezone.now()):
+def _go_live(broadcast_id: str, session: int) -> None:
+    if broadcasts.go_live(broadcast_id, timezone.now(), session):
         log.info("broadcast %s is live", broadcast_id)
 
 

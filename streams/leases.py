@@ -29,7 +29,7 @@ UNCLAIMED_S = 5  # a broadcast older than this has had all its jobs claimed once
 CLAIM = f"""
 INSERT INTO streams_encodelease (broadcast_id, rendition, epoch, worker, expires_at, failures, withdrawn)
 SELECT id, %(rendition)s, 1, %(worker)s, clock_timestamp() + %(ttl)s * interval '1 second', 0, false
-FROM streams_broadcast WHERE id = %(broadcast)s AND state IN {OPEN}
+FROM streams_broadcast WHERE id = %(broadcast)s AND state IN {OPEN} AND connected_at IS NOT NULL
 ON CONFLICT (broadcast_id, rendition) DO UPDATE
 SET epoch = streams_encodelease.epoch + 1, worker = excluded.worker, expires_at = excluded.expires_at, suspect_since = NULL
 WHERE streams_encodelease.expires_at < clock_timestamp() AND NOT streams_encodelease.withdrawn
@@ -41,7 +41,7 @@ UPDATE streams_encodelease
 SET expires_at = clock_timestamp() + %(ttl)s * interval '1 second', suspect_since = NULL
 FROM streams_broadcast
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND streams_encodelease.epoch = %(epoch)s
-  AND streams_broadcast.id = broadcast_id AND streams_broadcast.state IN {OPEN}
+  AND streams_broadcast.id = broadcast_id AND streams_broadcast.state IN {OPEN} AND streams_broadcast.connected_at IS NOT NULL
 """
 
 RELEASE = """
@@ -50,6 +50,12 @@ SET expires_at = clock_timestamp(), suspect_since = clock_timestamp() - interval
     withdrawn = %(withdrawn)s,
     failures = CASE WHEN %(failed)s AND %(steady)s THEN 1 WHEN %(failed)s THEN failures + 1 ELSE 0 END
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
+"""
+
+REVOKE = """
+UPDATE streams_encodelease
+SET epoch = epoch + 1, expires_at = clock_timestamp(), suspect_since = NULL, failures = 0
+WHERE broadcast_id = %(broadcast)s AND NOT withdrawn
 """
 
 WITHDRAW = """
@@ -72,12 +78,14 @@ WHERE b.state IN {OPEN} AND NOT EXISTS (
 
 HEALTH = f"""
 SELECT rendition, count(*), sum(failures), extract(epoch FROM max(clock_timestamp() - expires_at))::float + %(ttl)s
-FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
+FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN} AND b.connected_at IS NOT NULL
 WHERE NOT withdrawn GROUP BY rendition
 """
 
+# where a publisher is waited for there is nothing to encode
 LAPSED = f"""
-FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN}
+FROM streams_encodelease l
+JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN} AND b.connected_at IS NOT NULL
 WHERE l.expires_at < clock_timestamp() AND NOT l.withdrawn
 """
 
@@ -96,7 +104,7 @@ SELECT l.broadcast_id, l.rendition, l.failures {LAPSED} AND l.suspect_since < cl
 UNCLAIMED = f"""
 SELECT b.id, wanted.rendition, 0
 FROM streams_broadcast b CROSS JOIN jsonb_array_elements_text(b.ladder) AS wanted (rendition)
-WHERE b.state IN {OPEN} AND b.started_at < clock_timestamp() - interval '1 second' * %(unclaimed)s
+WHERE b.state IN {OPEN} AND b.connected_at < clock_timestamp() - interval '1 second' * %(unclaimed)s
   AND NOT EXISTS (SELECT FROM streams_encodelease l WHERE l.broadcast_id = b.id AND l.rendition = wanted.rendition)
 """
 
@@ -113,7 +121,7 @@ def claim(broadcast_id: str, rendition: str, worker: str, ttl_s: float = TTL_S) 
 
 
 def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -> None:
-    """Raises LeaseLost. A lapsed lease that nobody has claimed since is renewed all the same."""
+    """Raises LeaseLost. A lapsed lease that nobody has claimed is renewed all the same, unless a publisher is waited for."""
     args: Arguments = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "ttl": ttl_s}
     with connection.cursor() as cursor:
         cursor.execute(RENEW, args)
@@ -139,6 +147,12 @@ def release(
     }
     with connection.cursor() as cursor:
         cursor.execute(RELEASE, args)
+
+
+def revoke(broadcast_id: str) -> None:
+    """Another publisher has come: who encodes the last one's stream learns that it is over, and everybody may claim at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(REVOKE, {"broadcast": broadcast_id})
 
 
 def withdraw(broadcast_id: str, rendition: str) -> int:

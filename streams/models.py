@@ -38,6 +38,11 @@ class Broadcast(models.Model):
     poster = models.ImageField(_("poster"), upload_to="broadcasts", blank=True, help_text=_("Its last picture."))
     epoch = models.PositiveIntegerField(_("epoch"), default=1, help_text=_("Rises with each publisher session."))
     session = models.CharField(max_length=64, help_text=_("The publisher's connection: boot id and client id."))
+    connected_at = models.DateTimeField(
+        null=True,
+        db_default=Now(),
+        help_text=_("Since when that session has been there; empty while a publisher is waited for."),
+    )
     ingest_name = models.CharField(max_length=32, help_text=_("What the stream is called inside the RTMP server."))
     key_hash = models.CharField(max_length=64)
     addr = models.GenericIPAddressField(null=True)
@@ -52,6 +57,8 @@ class Broadcast(models.Model):
     live_at = models.DateTimeField(_("live at"), null=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
     missing_since = models.DateTimeField(null=True, help_text=_("First look at which the publisher was gone."))
+    lost_at = models.DateTimeField(null=True, help_text=_("When the last publisher left, until there is a picture again."))
+    reconnect_until = models.DateTimeField(null=True, help_text=_("With that: for how long another is waited for."))
 
     class Meta:
         verbose_name = _("broadcast")
@@ -76,9 +83,19 @@ class Broadcast(models.Model):
         return self.state in self.OPEN
 
     @property
+    def is_waiting(self) -> bool:
+        """For a publisher to come back."""
+        return self.is_open and self.connected_at is None
+
+    @property
+    def over_at(self) -> dt.datetime | None:
+        """When its picture ended; nothing while it is open."""
+        return self.ended_at and (self.lost_at or self.ended_at)
+
+    @property
     def length(self) -> dt.timedelta | None:
         """For how long there was a picture."""
-        return self.ended_at - self.live_at if self.ended_at and self.live_at else None
+        return self.over_at - self.live_at if self.over_at and self.live_at else None
 
 
 class ScheduledBroadcast(models.Model):

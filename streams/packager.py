@@ -133,10 +133,17 @@ class VideoPackager(Packager):
     """A transcode."""
 
     def __init__(
-        self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView, profile: Profile | None
+        self,
+        writer: Writer,
+        part_ms: int,
+        now_ms: Callable[[], int],
+        clock: ClockView,
+        profile: Profile | None,
+        is_fixed: bool = False,
     ) -> None:
         super().__init__(writer, part_ms, now_ms, clock)
         self.profile = profile
+        self.is_fixed = is_fixed  # the ladder is: a smaller source is no reason to withdraw
         self.listed: bool | None = None  # None: not decided
         self.boundary_ms = self.delay = self.told_ms = self.refused_ms = 0
         self.gop_ms = round(max(GOP_S, profile.gop_s if profile and profile.lists_source else 0) * 1000)
@@ -145,7 +152,8 @@ class VideoPackager(Packager):
 
     def check(self, init: Init) -> None:
         rung = BY_NAME[self.writer.rendition]
-        if rung is not RUNGS[0] and min(init.width, init.height) < rung.size and self.profile is None:
+        is_known = self.is_fixed or self.profile is not None
+        if rung is not RUNGS[0] and min(init.width, init.height) < rung.size and not is_known:
             raise Withdraw(f"the source is smaller than {rung.name}")
 
     async def take(self, frame: Frame) -> None:
@@ -233,9 +241,15 @@ class SourcePackager(VideoPackager):
     """The publisher's own video, which also says what the publisher sends."""
 
     def __init__(
-        self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView, profile: Profile | None
+        self,
+        writer: Writer,
+        part_ms: int,
+        now_ms: Callable[[], int],
+        clock: ClockView,
+        profile: Profile | None,
+        is_fixed: bool = False,
     ) -> None:
-        super().__init__(writer, part_ms, now_ms, clock, profile)
+        super().__init__(writer, part_ms, now_ms, clock, profile, is_fixed)
         self.measure = Measure()
         self.recent = Recent()
         self.measured_ms: float = FIRST_MEASURE_MS - MEASURE_EVERY_MS

@@ -50,7 +50,7 @@ def rows(broadcasts: Sequence[Broadcast], found: dict[str, Figures]) -> list[Pas
 
 
 def length(broadcast: Broadcast) -> dt.timedelta | None:
-    return broadcast.ended_at - broadcast.started_at if broadcast.ended_at else None
+    return broadcast.over_at - broadcast.started_at if broadcast.over_at else None
 
 
 @streamer_required

@@ -62,7 +62,7 @@ def leave(sender: type[User], user: User, **kwargs: Any) -> None:
 def hours(found: Iterable[Broadcast]) -> Iterable[str]:
     """The ids of the documents that a broadcast has by the hour."""
     for one in found:
-        length_s = ((one.ended_at or timezone.now()) - one.started_at).total_seconds()
+        length_s = ((one.over_at or timezone.now()) - one.started_at).total_seconds()
         yield from (f"{one.pk}:{hour}" for hour in range(math.ceil(length_s / HOUR_S) + 1))
 
 

@@ -1,4 +1,5 @@
-"""Compares what should be live with what is: ends broadcasts whose publisher is gone, replaces encoders that died."""
+"""Compares what should be live with what is: notices publishers that are gone, ends what has waited for one for long enough,
+replaces encoders that died."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 MISSING_S = 5  # a publisher that is not seen for this long has gone
 NO_PICTURE_S = 7  # sound alone, or video that no encoder understands
-NO_MEDIA_S = 20  # longer than any sensible keyframe interval
+NO_MEDIA_S = 16  # longer than any sensible keyframe interval; with the hook and the next look, 20 at most
 
 
 class Shown(NamedTuple):
@@ -38,10 +39,10 @@ def look(streams: dict[str, Stream], now: dt.datetime) -> None:
         reason = verdict(broadcast, stream, now, shown[broadcast.id].pictured_at)
         if reason:
             log.info("broadcast %s: %s", broadcast.id, reason)
-            broadcasts.end(broadcast.id, reason, now)
+            _carry_out(broadcast, reason, now)
         else:
             _correct_page(broadcast, shown[broadcast.id].page, now)
-    _drop_strays(streams, {broadcast.ingest_name for broadcast in live})
+    _drop_strays(streams, {broadcast.ingest_name for broadcast in live if broadcast.connected_at})
     _replace_encoders(now)
 
 
@@ -77,7 +78,16 @@ def _drop_strays(streams: dict[str, Stream], names: set[str]) -> None:
             broadcasts.drop_publisher(name)
 
 
+def _carry_out(broadcast: Broadcast, reason: str, now: dt.datetime) -> None:
+    if broadcast.is_waiting:
+        broadcasts.end(broadcast.pk, reason, now, only={"epoch": broadcast.epoch})
+    else:
+        broadcasts.lose(broadcast, reason, now)
+
+
 def _notice_publisher(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> None:
+    if broadcast.is_waiting:
+        return
     if stream and stream.publisher:
         if broadcast.missing_since:
             Broadcast.objects.filter(pk=broadcast.pk).update(missing_since=None)
@@ -88,12 +98,15 @@ def _notice_publisher(broadcast: Broadcast, stream: Stream | None, now: dt.datet
 def verdict(
     broadcast: Broadcast, stream: Stream | None, now: dt.datetime, pictured_at: dt.datetime | None = None
 ) -> str | None:
-    """Why this broadcast must end, if it must; `pictured_at` is when its last picture came."""
-    age_s = (now - broadcast.started_at).total_seconds()
+    """Why this broadcast must do without its publisher, or end, if it must; `pictured_at` is when its last picture came."""
+    if broadcast.connected_at is None:
+        is_over = broadcast.reconnect_until is None or broadcast.reconnect_until <= now
+        return broadcast.end_reason or "lost" if is_over else None
+    age_s = (now - broadcast.connected_at).total_seconds()
     if not stream or not stream.publisher:
         missing_s = (now - broadcast.missing_since).total_seconds() if broadcast.missing_since else 0
         return "lost" if missing_s >= MISSING_S else None
-    if broadcast.state != Broadcast.State.PUBLISHING:
+    if broadcast.state == Broadcast.State.LIVE:
         return "no_media" if pictured_at and (now - pictured_at).total_seconds() >= NO_MEDIA_S else None
     if age_s < NO_PICTURE_S:
         return None

@@ -28,6 +28,7 @@ class Stream:
     # as the server reads them from the media's headers; "" for what does not arrive, or what it does not know
     video: str = ""
     audio: str = ""
+    bytes_in: int = 0  # since the publisher came
 
 
 async def streams(client: httpx.AsyncClient) -> dict[str, Stream]:
@@ -58,6 +59,7 @@ def _stream(stream: ElementTree.Element) -> Stream:
         readers=sum(c.find("publishing") is None for c in clients),
         video=stream.findtext("meta/video/codec", ""),
         audio=stream.findtext("meta/audio/codec", ""),
+        bytes_in=int(stream.findtext("bytes_in", "0")),
     )
 
 

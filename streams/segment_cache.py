@@ -124,6 +124,20 @@ async def end_broadcast(redis: Redis, broadcast_id: str, renditions: list[str]) 
     await redis.eval(cache_scripts.END, len(keys), *keys, str(TTL_S), json.dumps(renditions), f"hls:{broadcast_id}")
 
 
+async def resume_broadcast(redis: Redis, broadcast_id: str, now_ms: int) -> None:
+    """Another publisher goes on with it: in an era of its own, and measured anew."""
+    key = _key(broadcast_id, "clock")
+    await redis.eval(cache_scripts.RESUME, 1, key, str(now_ms), f"clock:{broadcast_id}")
+    await redis.delete(_key(broadcast_id, "ingest"))
+
+
+async def keep_parts(redis: Redis, broadcast_id: str, renditions: list[str], seconds: int) -> None:
+    """What is listed now is there for so long, and a window more."""
+    for rendition in renditions:
+        parts, ttl_s = _key(broadcast_id, rendition, "part", ""), seconds + PART_TTL_S
+        await redis.eval(cache_scripts.KEEP, 1, _key(broadcast_id, rendition, "timeline"), parts, str(ttl_s))
+
+
 async def show(redis: Redis, channel: str, page: dict[str, Any]) -> None:
     """Tell the channel's page; `n` rises with each change, and a late word hides neither a newer broadcast nor the end."""
     args = [json.dumps(page), str(TTL_S * 24), f"live:{channel}"]
@@ -290,13 +304,13 @@ async def thumbnail(redis: Redis, broadcast_id: str) -> bytes | None:
 
 
 async def clock(redis: Redis, broadcast_id: str) -> Clock | None:
-    """None before the first segment."""
+    """None before the first segment; an era that has none yet has no offset either."""
     key = _key(broadcast_id, "clock")
     era, offset, pairs, at, shape = await redis.hmget(key, ["era", "offset_ms", "pairs", "at_ms", "shape"])
-    if era is None or offset is None or pairs is None or at is None:
+    if era is None or pairs is None or at is None:
         return None
     known = [pair.split("@") for pair in _text(pairs).split()]
-    return Clock(int(era), int(offset), [(int(msn), int(pts)) for msn, pts in known], int(at), int(shape or 0))
+    return Clock(int(era), int(offset or 0), [(int(msn), int(pts)) for msn, pts in known], int(at), int(shape or 0))
 
 
 def _text(value: bytes | str) -> str:

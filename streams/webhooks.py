@@ -16,8 +16,9 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
+from redis.exceptions import RedisError
 
-from streams import broadcasts, ingest, limits, logged, metrics, rtmp
+from streams import broadcasts, ingest, limits, logged, metrics, rtmp, silence
 from streams.addresses import network
 from streams.models import Broadcast
 
@@ -54,22 +55,47 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
 
 
 async def _publish(event: ingest.PublishEvent) -> Broadcast:
-    broadcast = await sync_to_async(_open)(event)
-    logged.note(broadcast=broadcast.pk)
     async with rtmp.client() as client:
+        broadcast = await _admit(client, event)
+        logged.note(broadcast=broadcast.pk)
         if not await _encoders_ready(client, broadcast):
             await sync_to_async(_give_up)(broadcast, event)
             raise broadcasts.PublishRefused("no_encoder")
-    if not await sync_to_async(_still_open)(broadcast):
+    if not await sync_to_async(_still_there)(broadcast):
         raise broadcasts.PublishRefused("stopped")
     return broadcast
 
 
+async def _admit(client: httpx.AsyncClient, event: ingest.PublishEvent) -> Broadcast:
+    """Where somebody else publishes already: in their place, if they have fallen silent."""
+    try:
+        return await sync_to_async(_open)(event)
+    except broadcasts.AlreadyLive as refused:
+        first = refused.broadcast
+        if not await _is_silent(client, first):
+            raise
+    broadcast = await sync_to_async(_open)(event, first.session)
+    log.info("publisher %s takes the place of %s, which is silent", event.session, first.session)
+    try:
+        await rtmp.drop_publisher(client, first.ingest_name)
+    except rtmp.Unreachable as error:  # the reconciler finds it later
+        log.warning("%s", error)
+    return broadcast
+
+
+async def _is_silent(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
+    try:
+        return await silence.is_silent(client, broadcast, timezone.now())
+    except (rtmp.Unreachable, RedisError) as error:  # it comes again
+        log.warning("whether publisher %s is silent is not known: %s", broadcast.session, type(error).__name__)
+        return False
+
+
 async def _encoders_ready(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
     """Wait until every encoder reads the (still silent) stream, so that none misses its first keyframe."""
-    began = time.monotonic()
+    began, wanted = time.monotonic(), len(await sync_to_async(_encoded)(broadcast))
     while (waited := time.monotonic() - began) < READERS_S:
-        if await _readers(client, broadcast) >= len(broadcast.ladder):
+        if await _readers(client, broadcast) >= wanted:
             return True
         await asyncio.sleep(LOOK_S)
     while waited < ENCODER_S:
@@ -89,12 +115,12 @@ async def _readers(client: httpx.AsyncClient, broadcast: Broadcast) -> int:
     return stream.readers if stream else 0
 
 
-def _open(event: ingest.PublishEvent) -> Broadcast:
+def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
     who = _who(event)
     try:
         if who and not limits.UNKNOWN_KEYS.allows(who):
             raise broadcasts.PublishRefused("blocked")
-        return broadcasts.open(event, timezone.now())
+        return broadcasts.open(event, timezone.now(), silent)
     except broadcasts.PublishRefused as refused:
         if who and refused.reason == "unknown_key":
             limits.UNKNOWN_KEYS.hit(who)
@@ -119,14 +145,22 @@ def _has_encoder(broadcast: Broadcast) -> bool:
     return broadcasts.has_encoder(broadcast.id)
 
 
+def _encoded(broadcast: Broadcast) -> list[str]:
+    try:
+        return broadcasts.encoded(broadcast)
+    finally:
+        connection.close()
+
+
 def _give_up(broadcast: Broadcast, event: ingest.PublishEvent) -> None:
     now = timezone.now()
-    broadcasts.end(broadcast.id, "no_encoder", now)
+    broadcasts.lose(broadcast, "no_encoder", now)
     broadcasts.refuse(broadcast.channel_id, "no_encoder", event.addr, now)
 
 
-def _still_open(broadcast: Broadcast) -> bool:
-    return Broadcast.objects.filter(pk=broadcast.pk, state__in=Broadcast.OPEN).exists()
+def _still_there(broadcast: Broadcast) -> bool:
+    there = Broadcast.objects.filter(pk=broadcast.pk, epoch=broadcast.epoch, connected_at__isnull=False)
+    return there.filter(state__in=Broadcast.OPEN).exists()
 
 
 def _rename(broadcast: Broadcast) -> HttpResponse:

@@ -75,8 +75,9 @@ MAY_IMPORT = {
     "streams.moderation_views": "accounts streams.models streams.moderation",
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
+    "streams.silence": "streams.models streams.rtmp streams.segment_cache",
     "streams.webhooks": "streams.addresses streams.broadcasts streams.models streams.ingest streams.limits streams.logged"
-    " streams.metrics streams.rtmp",
+    " streams.metrics streams.rtmp streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",

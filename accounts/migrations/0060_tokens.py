@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0050_moderation'),
+        ('accounts', '0055_reconnect'),
     ]
 
     operations = [

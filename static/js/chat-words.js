@@ -103,6 +103,13 @@ export function here(count) {
   return format(ngettext("{count} here", "{count} here", count), { count: count.toLocaleString(language) });
 }
 
+const SYSTEM = {
+  live: () => _("{channel} is live"),
+  lost: () => _("{channel} lost the connection"),
+  back: () => _("{channel} is back"),
+  ended: () => _("The stream has ended"),
+};
+
 export function system({ kind }, channel) {
-  return kind === "live" ? format(_("{channel} is live"), { channel }) : _("The stream has ended");
+  return format((SYSTEM[kind] ?? SYSTEM.ended)(), { channel });
 }

@@ -13,11 +13,11 @@ export const HLS_CONFIG = {
   maxBufferSize: 0, // while paused, no more than maxBufferLength is loaded
   backBufferLength: 10,
   manifestLoadPolicy: loadPolicy(20_000), // held until there is something to play
-  playlistLoadPolicy: loadPolicy(20_000),
+  playlistLoadPolicy: loadPolicy(20_000, { maxNumRetry: 600, retryDelayMs: 1000, maxRetryDelayMs: 1000 }),
   fragLoadPolicy: loadPolicy(5000),
 };
 
-function loadPolicy(ms) {
-  const retry = { maxNumRetry: 6, retryDelayMs: 300, maxRetryDelayMs: 2000 };
+// A playlist that is 503 waits for its publisher, who may be back at any moment.
+function loadPolicy(ms, retry = { maxNumRetry: 6, retryDelayMs: 300, maxRetryDelayMs: 2000 }) {
   return { default: { maxTimeToFirstByteMs: ms, maxLoadTimeMs: 2 * ms, timeoutRetry: retry, errorRetry: retry } };
 }

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0070_words'),
-        ('streams', '0051_reasons_of_all'),
+        ('streams', '0061_reconnect'),
     ]
 
     operations = [

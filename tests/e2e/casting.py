@@ -27,10 +27,10 @@ def serve() -> None:
         print(json.dumps(ORDERS[order.pop("order")](**order)), flush=True)
 
 
-def join(name: str, is_staff: bool, latency: str) -> str:
+def join(name: str, is_staff: bool, latency: str, reconnect_s: int) -> str:
     """An account with a channel; answers with the cookie of its session."""
     user = User.objects.create_user(f"{name}@example.org", is_staff=is_staff, is_superuser=is_staff)
-    Channel.objects.create(owner=user, name=name, latency=latency)
+    Channel.objects.create(owner=user, name=name, latency=latency, reconnect_s=reconnect_s)
     if is_staff:
         TOTP.activate(user, TOTP_SECRET)
     client = Client()

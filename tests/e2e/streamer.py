@@ -24,6 +24,7 @@ SERVE = "from tests.e2e.casting import serve; serve()"
 CLOSING_S = 10
 LIVE_S = 30  # a publisher whose keyframes are far apart, on a busy machine
 ATTEMPTS = 4
+LET_IN_S = 10
 
 P = TypeVar("P", Publisher, Relay)
 
@@ -46,11 +47,18 @@ class Streamer:
     def token(self) -> str:
         return self.cast.ask("token", name=self.name)
 
-    def rtmp_url(self, key: str | None = None) -> str:
-        return f"{self.site.rtmp_url}/{key or self.key}"
+    def rtmp_url(self, key: str | None = None, base: str | None = None) -> str:
+        return f"{base or self.site.rtmp_url}/{key or self.key}"
 
-    def publish(self, key: str | None = None, **feed: Any) -> Publisher:
-        return publish(self.rtmp_url(key), **feed)
+    def publish(self, key: str | None = None, base: str | None = None, **feed: Any) -> Publisher:
+        """To the site's address, or another that leads there."""
+        return publish(self.rtmp_url(key, base), **feed)
+
+    def comes_again(self, has_gone_on: Callable[[], bool], **feed: Any) -> Publisher:
+        """As often as it takes to be let in, as encoders do."""
+        while not is_let_in(publisher := self.publish(**feed), has_gone_on):
+            publisher.__exit__()
+        return publisher
 
     def on_air(self, key: str | None = None, **feed: Any) -> AbstractContextManager[Publisher]:
         return self._live(lambda: self.publish(key, **feed))
@@ -94,6 +102,11 @@ class Streamer:
         return " ".join(html.unescape(re.sub("<[^>]*>", " ", page.text)).split())
 
 
+def is_let_in(publisher: Publisher, has_gone_on: Callable[[], bool]) -> bool:
+    until(lambda: not publisher.runs or has_gone_on(), LET_IN_S)
+    return publisher.runs
+
+
 class Cast:
     """The process that makes people."""
 
@@ -117,7 +130,8 @@ class Cast:
         assert answer, "the process that makes people has ended: its words are above"
         return json.loads(answer)
 
-    def join(self, first_name: str, is_staff: bool = False, latency: str = "low") -> Streamer:
+    def join(self, first_name: str, is_staff: bool = False, latency: str = "low", reconnect_s: int = 0) -> Streamer:
+        """A channel whose broadcasts end with their publishers, unless `reconnect_s` says for how long they wait."""
         name = f"{first_name}_{secrets.token_hex(4)}"
-        cookie = self.ask("join", name=name, is_staff=is_staff, latency=latency)
+        cookie = self.ask("join", name=name, is_staff=is_staff, latency=latency, reconnect_s=reconnect_s)
         return Streamer(self.site, self, name, cookie, self.ask("issue", name=name, state="active"))

@@ -46,6 +46,16 @@ def test_the_room_hears_that_its_channel_is_live_and_that_it_ended() -> None:
     ]
 
 
+def test_the_room_hears_that_the_connection_was_lost_and_is_there_again() -> None:
+    broadcast = broadcast_of(own_channel(reconnect_s=90), "live", live_at=timezone.now())
+    assert broadcasts.publisher_left("boot:1", timezone.now())
+    run_deferred()
+    assert [item["kind"] for item in items(broadcast.channel)] == ["lost"]
+    Broadcast.objects.update(connected_at=timezone.now(), epoch=2)
+    assert broadcasts.go_live(broadcast.pk, timezone.now(), epoch=2)
+    assert told() == [(broadcast.pk, "lost"), (broadcast.pk, "back")]
+
+
 def test_what_was_never_live_does_not_end_for_the_room() -> None:
     broadcast = broadcast_of(own_channel(), "publishing")
     broadcasts.end(broadcast.pk, "no_media", timezone.now())

@@ -67,10 +67,11 @@ async def cut(redis: Redis, name: str) -> None:
             await redis.client_kill_filter(_id=client["id"])
 
 
-def own_channel() -> Channel:
+def own_channel(reconnect_s: int = 0) -> Channel:
     """What its page shows is in a Redis that the running site uses, too: so nobody else has the name."""
     name = f"alice_{random_id()}"
-    return Channel.objects.create(owner=User.objects.create_user(f"{name}@example.org"), name=name)
+    owner = User.objects.create_user(f"{name}@example.org")
+    return Channel.objects.create(owner=owner, name=name, reconnect_s=reconnect_s)
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ class RtmpServer:
     def _stream(name: str, stream: Stream) -> str:
         publisher = PUBLISHER.format(id=stream.publisher) if stream.publisher else ""
         meta = f"<video><codec>{stream.video}</codec></video><audio><codec>{stream.audio}</codec></audio>"
-        return f"<stream><name>{name}</name>{publisher}{READER * stream.readers}<meta>{meta}</meta></stream>"
+        size = f"<bytes_in>{stream.bytes_in}</bytes_in>"
+        return f"<stream><name>{name}</name>{size}{publisher}{READER * stream.readers}<meta>{meta}</meta></stream>"
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_a_channel_can_be_opened_while_the_key_store_is_away(admin: Client, chan
 
 def test_a_channel_is_changed_by_its_streamers_form_and_the_log_says_so(admin: Client, channel: Channel) -> None:
     address = f"/admin/accounts/channel/{channel.pk}/change/"
-    form = {"title": "x" * 141, "latency": "low", "name": "other", "owner": "1"}
+    form = {"title": "x" * 141, "latency": "low", "reconnect_s": "90", "name": "other", "owner": "1"}
     assert "at most 140" in text(admin.post(address, form))
     Channel.objects.update(avatar="avatars/rude.webp")
     assert admin.post(address, form | {"title": "Friendly", "remove_avatar": "on"}).status_code == 302

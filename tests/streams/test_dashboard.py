@@ -71,13 +71,21 @@ def test_it_stays_out_of_caches(streamer: Client) -> None:
     [
         (Broadcast.State.PUBLISHING, "Your encoder has connected"),
         (Broadcast.State.LIVE, "You are live"),
-        (Broadcast.State.RECONNECTING, "Your encoder is gone"),
+        (Broadcast.State.RECONNECTING, "Your encoder is back"),
         (Broadcast.State.ENDED, "You are not live"),
     ],
 )
 def test_every_state_has_words(streamer: Client, channel: Channel, state: str, words: str) -> None:
     broadcast_of(channel, state)
     assert words in text(streamer.get("/dashboard/"))
+
+
+def test_it_says_until_when_the_encoder_is_waited_for_and_what_to_do(streamer: Client, channel: Channel) -> None:
+    until = dt.datetime(2026, 1, 1, 12, 34, 56, tzinfo=dt.UTC)
+    broadcast_of(channel, Broadcast.State.RECONNECTING, connected_at=None, reconnect_until=until, end_reason="lost")
+    page = text(streamer.get("/dashboard/"))
+    assert "Your encoder is gone" in page and "12:34:56 UTC" in page and "Start your encoder again" in page
+    assert "End now" in page and "The last broadcast ended" not in page
 
 
 def test_it_says_how_the_last_broadcast_ended(streamer: Client, channel: Channel) -> None:

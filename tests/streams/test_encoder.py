@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -210,7 +211,7 @@ async def test_who_joins_a_broadcast_without_sound_does_not_wait_for_it(
         await (await begun(redis, broadcast_id, "audio")).measured({})
     words = fake.folder / "words"
     binary = fake.program(f'echo "$@" >> {quote(str(words))}', f"cat {fake.file(fragments(PICTURE))}")
-    await run(job(broadcast_id, binary, epoch=2), redis)
+    await run(replace(job(broadcast_id, binary, epoch=2), is_early=False), redis)
     assert f"-analyzeduration {analysis['analyzeduration']} " in words.read_text()
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ingest import BadEvent, PublishEvent, parse
+from streams.ingest import BadEvent, PublishEvent, is_older, parse
 
 BOOT = "b7f3"
 SERVER = {
@@ -178,3 +178,11 @@ def test_anything_is_an_event_or_a_bad_event(made: bytes) -> None:
     assert str(ipaddress.ip_address(event.addr)) == event.addr
     assert set(event.key) <= {*ascii_letters, *digits, "-", "_"}
     assert 1 <= len(event.key) <= 128
+
+
+@pytest.mark.parametrize(
+    ("session", "than", "older"),
+    [("b:1", "b:2", True), ("b:2", "b:2", True), ("b:10", "b:9", False), ("b:1", "c:2", False), ("c:2", "b:1", False)],
+)
+def test_connections_are_counted_since_the_server_was_started(session: str, than: str, older: bool) -> None:
+    assert is_older(session, than) is older

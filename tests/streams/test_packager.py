@@ -249,6 +249,9 @@ async def test_a_rung_above_an_unknown_source_withdraws(redis: Redis, broadcast_
 async def test_a_rung_above_a_returning_smaller_source_goes_on(redis: Redis, broadcast_id: str) -> None:
     pack = await ready(redis, broadcast_id, "480p", Wall(), profile=KNOWN)
     assert pack.init.height == 360
+    unknown = VideoPackager(await begun(redis, broadcast_id, "480p"), PART_MS, Wall(), ClockView(), None, is_fixed=True)
+    await unknown.begin(H264)
+    assert unknown.init.height == 360
 
 
 async def test_a_transcode_that_comes_after_the_ladder_is_fixed_withdraws(redis: Redis, broadcast_id: str) -> None:

@@ -37,7 +37,12 @@ def at(seconds: float) -> dt.datetime:
 
 
 def unsaved(state: str, missing_since: dt.datetime | None = None) -> Broadcast:
-    return Broadcast(state=state, started_at=START, missing_since=missing_since)
+    return Broadcast(state=state, started_at=START, connected_at=START, missing_since=missing_since)
+
+
+def waiting_until(until: dt.datetime, reason: str) -> Broadcast:
+    given = {"lost_at": START, "reconnect_until": until, "end_reason": reason}
+    return Broadcast(state="reconnecting", started_at=START, connected_at=None, **given)
 
 
 @pytest.mark.parametrize("state", ["publishing", "live", "reconnecting"])
@@ -78,6 +83,20 @@ def test_a_broadcast_that_shows_nothing_ends_with_the_reason(stream: Stream, age
 def test_a_live_broadcast_ends_when_its_picture_stops(pictured_s: float | None, reason: str | None) -> None:
     pictured_at = None if pictured_s is None else at(pictured_s)
     assert verdict(unsaved("live"), SENDING, at(100), pictured_at) == reason
+
+
+@pytest.mark.parametrize("reason", ["stopped", "lost"])
+def test_a_broadcast_that_waits_ends_when_its_time_is_over(reason: str) -> None:
+    broadcast = waiting_until(at(100), reason)
+    assert verdict(broadcast, None, at(99.9)) is None
+    assert verdict(broadcast, None, at(100)) == reason
+
+
+@pytest.mark.parametrize(
+    ("stream", "age_s", "reason"), [(SENDING, NO_MEDIA_S - 0.1, None), (Stream("7", 5), NO_MEDIA_S, "no_media")]
+)
+def test_who_comes_back_must_show_something_within_the_same_time(stream: Stream, age_s: float, reason: str | None) -> None:
+    assert verdict(unsaved("reconnecting"), stream, at(age_s), at(-60)) == reason
 
 
 # --- looks ----------------------------------------------------------------------------------------------------------------
@@ -208,7 +227,7 @@ def test_a_job_that_was_lost_before_it_claimed_anything_is_replaced(broadcast: B
     EncodeLease.objects.all().delete()
     reconcile.look(sending(broadcast), now)
     assert waiting() == []
-    Broadcast.objects.update(started_at=after(now, -leases.UNCLAIMED_S - 1))
+    Broadcast.objects.update(connected_at=after(now, -leases.UNCLAIMED_S - 1))
     reconcile.look(sending(broadcast), now)
     assert waiting() == ["source"]
 

@@ -56,7 +56,7 @@ async def drop(name: str) -> None:
 def test_it_tells_who_publishes_and_how_many_read() -> None:
     assert parse(RECORDED) == {
         AWAITED: Stream(publisher=None, readers=1),
-        LIVE: Stream(publisher="8", readers=2, video="H264", audio="AAC"),
+        LIVE: Stream(publisher="8", readers=2, video="H264", audio="AAC", bytes_in=435_685),
     }
 
 

@@ -35,7 +35,7 @@ def streamer(client: Client, alice: User) -> Client:
 
 
 def save(client: Client, **form: Any) -> str:
-    return text(client.post("/dashboard/stream/", {"title": "", "latency": "low"} | form, follow=True))
+    return text(client.post("/dashboard/stream/", {"title": "", "latency": "low", "reconnect_s": "90"} | form, follow=True))
 
 
 def picture(size: tuple[int, int] = (64, 36)) -> SimpleUploadedFile:
@@ -49,14 +49,16 @@ def picture(size: tuple[int, int] = (64, 36)) -> SimpleUploadedFile:
 
 def test_the_title_is_changed_and_escaped(client: Client, alice: User) -> None:
     client.force_login(alice)
-    page = text(client.post("/dashboard/stream/", {"title": "<b>Maps & seas</b>", "latency": "low"}, follow=True))
+    page = text(
+        client.post("/dashboard/stream/", {"title": "<b>Maps & seas</b>", "latency": "low", "reconnect_s": "90"}, follow=True)
+    )
     assert "Saved." in page and "next stream" not in page
     assert "<h1>&lt;b&gt;Maps &amp; seas&lt;/b&gt;</h1>" in text(client.get("/@alice/"))
 
 
 def test_a_title_that_is_too_long_is_refused_with_words(client: Client, alice: User) -> None:
     client.force_login(alice)
-    page = text(client.post("/dashboard/stream/", {"title": "x" * 141, "latency": "low"}, follow=True))
+    page = text(client.post("/dashboard/stream/", {"title": "x" * 141, "latency": "low", "reconnect_s": "90"}, follow=True))
     assert "Nothing is changed: Ensure this value has at most 140 characters" in page
     alice.channel.refresh_from_db()
     assert alice.channel.title == ""
@@ -64,15 +66,25 @@ def test_a_title_that_is_too_long_is_refused_with_words(client: Client, alice: U
 
 def test_the_delay_of_the_next_stream_is_chosen(client: Client, alice: User) -> None:
     client.force_login(alice)
-    page = text(client.post("/dashboard/stream/", {"title": "", "latency": "steady"}, follow=True))
+    page = text(client.post("/dashboard/stream/", {"title": "", "latency": "steady", "reconnect_s": "90"}, follow=True))
     assert "The new delay counts from your next stream on." in page
     assert '<option value="steady" selected>' in page
 
 
 def test_a_delay_that_is_not_offered_is_refused(client: Client, alice: User) -> None:
     client.force_login(alice)
-    assert "Nothing is changed" in text(client.post("/dashboard/stream/", {"latency": "none"}, follow=True))
+    assert "Nothing is changed" in text(
+        client.post("/dashboard/stream/", {"latency": "none", "reconnect_s": "90"}, follow=True)
+    )
     assert Channel.objects.get().latency == Channel.Latency.LOW
+
+
+def test_how_long_viewers_wait_is_chosen(streamer: Client, alice: User) -> None:
+    assert alice.channel.reconnect_s == 90
+    save(streamer, reconnect_s="300")
+    alice.channel.refresh_from_db()
+    assert alice.channel.reconnect_s == 300
+    assert "Nothing is changed" in save(streamer, reconnect_s="7")
 
 
 def test_only_who_is_logged_in_changes_a_stream(client: Client, alice: User) -> None:
@@ -103,7 +115,7 @@ def test_all_that_a_channel_says_of_itself_is_saved(streamer: Client, channel: C
 def test_what_cannot_be_saved_says_why_and_stays_in_the_form(
     streamer: Client, channel: Channel, form: dict[str, str], words: str
 ) -> None:
-    response = streamer.post("/dashboard/stream/", {"title": "Kept in the form", "latency": "low"} | form)
+    response = streamer.post("/dashboard/stream/", {"title": "Kept in the form", "latency": "low", "reconnect_s": "90"} | form)
     assert response.status_code == 400
     assert words in text(response) and 'value="Kept in the form"' in text(response)
     channel.refresh_from_db()

@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from accounts.models import Channel
 from livestream.asgi import application
-from streams import broadcasts, leases, limits, webhooks
+from streams import broadcasts, leases, limits, silence, webhooks
 from streams.documents import StreamKey
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
@@ -269,6 +269,42 @@ async def test_the_loser_of_two_publishers_changes_nothing_by_leaving(
     assert reasons(await call(nginx, "publish", key, "8")) == (403, "already_live")
     assert (await call(nginx, "publish_done", key, "8")).status_code == 200
     assert (await the_broadcast()).is_open
+
+
+async def test_a_silent_publisher_makes_room_for_another(
+    nginx: AsyncClient, rtmp_server: RtmpServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silence, "SILENT_S", 0)
+    monkeypatch.setattr(silence, "LOOK_S", 0.01)
+    asking = asyncio.create_task(call(nginx, "publish", key, "7"))
+    first = await encoders_come(rtmp_server)
+    await asking
+    rtmp_server.streams = {first.ingest_name: Stream("7", 5, "H264", "AAC", 100)}
+    asking = asyncio.create_task(call(nginx, "publish", key, "8"))
+    async with asyncio.timeout(2):
+        while (second := await the_broadcast()).epoch == 1:
+            await asyncio.sleep(0.01)
+    rtmp_server.streams |= {second.ingest_name: Stream(None, 5)}
+    answer = await asking
+    assert (answer.status_code, answer.headers["Location"]) == (302, second.ingest_name)
+    assert second.pk == first.pk and rtmp_server.dropped == [first.ingest_name]
+    await call(nginx, "publish_done", key, "7")
+    assert (await the_broadcast()).session == f"{BOOT}:8" and (await the_broadcast()).connected_at
+
+
+async def test_who_comes_back_and_finds_no_encoder_is_waited_for(
+    nginx: AsyncClient, rtmp_server: RtmpServer, key: str, channel: Channel
+) -> None:
+    asking = asyncio.create_task(call(nginx, "publish", key, "7"))
+    broadcast = await encoders_come(rtmp_server)
+    await asking
+    await ask(lambda: Channel.objects.update(reconnect_s=90))
+    assert await ask(broadcasts.go_live, broadcast.pk, timezone.now())
+    await call(nginx, "publish_done", key, "7")
+    assert reasons(await call(nginx, "publish", key, "8")) == (403, "no_encoder")
+    broadcast = await the_broadcast()
+    assert broadcast.state == "reconnecting" and broadcast.is_waiting
+    assert (await ask(Refusal.objects.get)).reason == "no_encoder"
 
 
 # --- somebody else calls --------------------------------------------------------------------------------------------------

@@ -87,7 +87,10 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 def demo_channel() -> Channel:
     channel = Channel.objects.filter(name=NAME).select_related("owner").first()
     if channel is None:
-        return User.objects.create_streamer(EMAIL, secrets.token_urlsafe(32), NAME).channel
+        channel = User.objects.create_streamer(EMAIL, secrets.token_urlsafe(32), NAME).channel
+        channel.reconnect_s = Channel.Reconnect.NOT  # with Ctrl-C it is over
+        channel.save()
+        return channel
     if channel.owner.email != EMAIL:
         raise CommandError(f"The channel {NAME} belongs to somebody else. An administrator can give it another name.")
     return channel

@@ -1,0 +1,41 @@
+"""Whether a publisher that is connected sends nothing any more: then another may take its place."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+import httpx
+
+from streams import rtmp, segment_cache
+from streams.models import Broadcast
+from streams.rtmp import Stream
+
+SILENT_S = 6.0  # since the source was last noted: it is each second, so that it has been silent for 5
+LOOK_S = 0.5  # a publisher that sends anything sends some of it within that time
+
+
+async def is_silent(client: httpx.AsyncClient, broadcast: Broadcast, now: dt.datetime) -> bool:
+    """Nothing of its picture has come for SILENT_S, and no byte goes in, or it is not there. Raises Unreachable, RedisError."""
+    assert broadcast.connected_at
+    before = await _publishing(client, broadcast)
+    if before is None:  # the RTMP server was started anew, say; but not while it is still being let in
+        return (now - broadcast.connected_at).total_seconds() >= SILENT_S
+    if (now - await _heard_at(broadcast, broadcast.connected_at)).total_seconds() < SILENT_S:
+        return False
+    await asyncio.sleep(LOOK_S)
+    after = await _publishing(client, broadcast)
+    return after is None or after.bytes_in == before.bytes_in
+
+
+async def _heard_at(broadcast: Broadcast, since: dt.datetime) -> dt.datetime:
+    """When the source's encoder last had something; not when anything was stored, which it is at its end, too."""
+    async with segment_cache.connect() as redis:
+        noted = await segment_cache.health(redis, broadcast.pk, newest=1)
+    times = [dt.datetime.fromtimestamp(second["at_ms"] / 1000, tz=dt.UTC) for second in noted]
+    return max([since, *times])
+
+
+async def _publishing(client: httpx.AsyncClient, broadcast: Broadcast) -> Stream | None:
+    stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
+    return stream if stream and stream.publisher else None

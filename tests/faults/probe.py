@@ -1,0 +1,72 @@
+"""A player that never stops: it reads a rendition's playlist again and again, and notes what a viewer would notice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Self
+
+import httpx
+
+from tests.e2e.playlists import Media
+
+LOOK_S = 0.2
+PATIENCE_S = 5
+
+
+@dataclass
+class Probe:
+    url: str
+    sequence: int = -1  # media sequence number of the first listed segment
+    newest: tuple[int, int] = (-1, 0)  # and of the last, with how many parts it has
+    falls: list[tuple[int, int]] = field(default_factory=list)  # either of them, from and to
+    eras: set[int] = field(default_factory=set)  # discontinuity sequence numbers
+    gaps: set[int] = field(default_factory=set)  # numbers that were missed
+    refusals: Counter[int] = field(default_factory=Counter)  # other statuses than 200
+    ended: bool = False
+    stood_s: float = 0  # for how long nothing came, at most
+
+    def __enter__(self) -> Self:
+        self.over = threading.Event()
+        self.moved_at = time.monotonic()
+        self.reading = threading.Thread(target=self._read)
+        self.reading.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.reading.join()
+        print(self.figures)
+
+    @property
+    def figures(self) -> str:
+        counts = f"discontinuities {len(self.eras) - 1}, gaps {len(self.gaps)}, falls {len(self.falls)}"
+        return f"stood still {self.stood_s:.2f} s, {counts}, refusals {dict(self.refusals)}"
+
+    def _read(self) -> None:
+        with httpx.Client(timeout=PATIENCE_S) as client:
+            while not self.over.wait(LOOK_S):
+                answer = client.get(self.url)
+                if answer.status_code == 200:
+                    self.look(Media(self.url, answer.text, answer.headers), time.monotonic())
+                else:
+                    self.refusals[answer.status_code] += 1
+
+    def look(self, media: Media, now: float) -> None:
+        listed = media.segments
+        newest = (listed[-1].msn, len(listed[-1].parts) if not listed[-1].url else 1 << 16)
+        self._note_falls(media.sequence, newest[0])
+        if newest > self.newest:
+            self.stood_s, self.moved_at = max(self.stood_s, now - self.moved_at if self.eras else 0), now
+        self.sequence, self.newest, self.ended = media.sequence, max(newest, self.newest), media.ended
+        self.eras |= {segment.era for segment in listed}
+        numbers = {segment.msn for segment in listed}
+        self.gaps |= set(range(min(numbers), max(numbers))) - numbers
+
+    def _note_falls(self, sequence: int, newest: int) -> None:
+        if sequence < self.sequence:
+            self.falls.append((self.sequence, sequence))
+        if newest < self.newest[0]:
+            self.falls.append((self.newest[0], newest))
