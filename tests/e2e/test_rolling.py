@@ -84,25 +84,3 @@ def renewed(site: Site, pool: str, before: set[int]) -> bool:
     """As many as there were, and none of those."""
     now = set(workers(site, pool))
     return len(now) == len(before) and not now & before
-
-
-def test_what_is_held_when_the_origin_is_stopped_is_answered_first(alice: Streamer) -> None:
-    with httpx.Client(timeout=20) as player, alice.on_air(), ThreadPoolExecutor(1) as pool:
-        stream = Stream(alice, player)
-        name = next(iter(stream.renditions))
-        media = stream.uncached(name)
-        msn, part = media.next_part
-        asked = pool.submit(httpx.get, f"{media.url}?_HLS_msn={msn}&_HLS_part={part + 1}", timeout=20)
-        before = master(alice.site, "origin")
-        os.kill(before, signal.SIGTERM)
-        assert asked.result().status_code == 200
-        until(lambda: answers(alice.site), RELOADED_S)
-        assert master(alice.site, "origin") != before
-        assert stream.media(name).segments
-
-
-def answers(site: Site) -> bool:
-    try:
-        return httpx.get(f"http://{site.env['ORIGIN_LISTEN']}/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
