@@ -78,7 +78,8 @@ WHERE b.state IN {OPEN} AND NOT EXISTS (
 
 HEALTH = f"""
 SELECT rendition, count(*), sum(failures), extract(epoch FROM max(clock_timestamp() - expires_at))::float + %(ttl)s
-FROM streams_encodelease l JOIN streams_broadcast b ON b.id = l.broadcast_id AND b.state IN {OPEN} AND b.connected_at IS NOT NULL
+FROM streams_encodelease l JOIN streams_broadcast b
+  ON b.id = l.broadcast_id AND b.state IN {OPEN} AND b.connected_at IS NOT NULL
 WHERE NOT withdrawn GROUP BY rendition
 """
 
