@@ -95,6 +95,8 @@ def filled(route: Route, parts: dict[str, str]) -> str:
         "verb": "suspend",
         "app_label": "accounts",
         "url": "nowhere/",
+        "code": "de",
+        "version": "none",
     }
     if route.pattern == "admin/act/<slug:verb>/<slug:pk>/":
         own["pk"] = parts["channel"]
