@@ -70,7 +70,7 @@ def parts(visitors: dict[str, Client], channel: Channel) -> dict[str, str]:
         "public_id": key.public_id,
         "token_key": token.token_key,
         "user_pk": str(owner.pk),
-        "schedule": str(announced.pk),
+        "scheduledbroadcast": str(announced.pk),
         "user": str(owner.pk),
         "channel": str(channel.pk),
         "broadcast": broadcast.pk,
@@ -82,7 +82,7 @@ def parts(visitors: dict[str, Client], channel: Channel) -> dict[str, str]:
 def filled(route: Route, parts: dict[str, str]) -> str:
     admin = route.pattern.split("/")
     own = {
-        "pk": parts["schedule"] if "schedule" in route.pattern else NONE,
+        "pk": parts["scheduledbroadcast"] if "schedule" in route.pattern else NONE,
         "object_id": parts.get(admin[2], NONE) if len(admin) > 2 else NONE,
         "id": parts["user"],
         "content_type_id": "1",
