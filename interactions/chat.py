@@ -10,10 +10,11 @@ from django.conf import settings
 
 from interactions import identity
 from interactions.hub import Hub
-from interactions.limits import Paces, Sockets
+from interactions.limits import Paces
 from interactions.peer import Peers
 from interactions.room_log import Restored
 from interactions.speech import Moderation
+from streams.addresses import PerAddress
 from streams.cache_client import control
 
 Who = Callable[[identity.Scope], Awaitable[int | None]]
@@ -24,7 +25,7 @@ class Chat:
 
     def __init__(self, moderation: Moderation, who: Who = identity.user_pk) -> None:
         self.moderation, self.who = moderation, who
-        self.sockets = Sockets(settings.CHAT_SOCKETS_PER_ADDRESS)
+        self.sockets = PerAddress(settings.CHAT_SOCKETS_PER_ADDRESS)
         self.paces = Paces(settings.CHAT_SOCKETS_PER_ADDRESS)
         self.peers = Peers(settings.CHAT_PEERS)
 

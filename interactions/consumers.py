@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from interactions import identity, peer, protocol, room_log, speech
 from interactions.chat import Chat
 from interactions.hub import Unavailable
-from interactions.limits import BAD_MESSAGE, REFUSED, Conduct, TooMany
+from interactions.limits import BAD_MESSAGE, REFUSED, Conduct
 from interactions.peer import Peer
 from interactions.protocol import BadMessage, Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
 from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
@@ -29,6 +29,7 @@ from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
 from interactions.wire import user_id
+from streams.addresses import TooMany
 
 log = logging.getLogger(__name__)
 

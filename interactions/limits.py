@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from interactions.protocol import Bucket, Refused
 from streams.addresses import network
 
@@ -20,30 +16,6 @@ REFUSED = {"forbidden": 5, "rate": 1}  # and what is refused, by its code
 SWITCHES_BURST, SWITCHES_PER_S = 10, 0.2  # each may ask for all that is kept
 TAPS_BURST, TAPS_PER_S = 12, 4
 SWEEP_AT = 1000  # entries; then those that are as good as new are forgotten
-
-
-class TooMany(Exception):
-    """This address has as many sockets as it may."""
-
-
-class Sockets:
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.open: Counter[str] = Counter()
-
-    @contextmanager
-    def one_more(self, address: str) -> Iterator[None]:
-        """Raises TooMany."""
-        key = network(address)
-        if self.open[key] >= self.most:
-            raise TooMany(key)
-        self.open[key] += 1
-        try:
-            yield
-        finally:
-            self.open[key] -= 1
-            if not self.open[key]:
-                del self.open[key]
 
 
 class Buckets:

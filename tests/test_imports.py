@@ -156,9 +156,9 @@ MAY_IMPORT = {
     "interactions.speech": "interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
     "interactions.identity": "",
-    "interactions.chat": "streams.cache_client interactions.hub interactions.identity interactions.limits"
+    "interactions.chat": "streams.addresses streams.cache_client interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.room_log interactions.speech",
-    "interactions.consumers": "interactions.chat interactions.hub interactions.identity interactions.limits"
+    "interactions.consumers": "streams.addresses interactions.chat interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
     " interactions.signalling interactions.speech interactions.transport interactions.wire",
     "interactions.routing": "interactions.chat interactions.consumers",

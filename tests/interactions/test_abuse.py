@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from interactions import room as rooms
 from interactions import room_log
 from interactions.chat import Chat
-from interactions.limits import Buckets, Paces, Sockets, TooMany
+from interactions.limits import Buckets, Paces
 from interactions.protocol import SDP_BYTES
 from interactions.rules import Author
 from streams.addresses import network
@@ -435,18 +435,6 @@ def test_an_ipv6_subscriber_is_one_address() -> None:
     assert network("2001:db8:0:1::1") == network("2001:db8:0:1:ffff::2") != network("2001:db8:0:2::1")
     assert network("203.0.113.7") != network("203.0.113.8")
     assert network("") == ""
-
-
-def test_sockets_are_counted_while_they_are_open() -> None:
-    sockets = Sockets(most=1)
-    with (
-        sockets.one_more("203.0.113.7"),
-        sockets.one_more("203.0.113.8"),
-        pytest.raises(TooMany),
-        sockets.one_more("203.0.113.7"),
-    ):
-        pass
-    assert not sockets.open
 
 
 def test_offers_are_six_a_minute_of_a_user_and_thirty_of_an_address() -> None:
