@@ -1,22 +1,64 @@
-"""Runs a procrastinate worker, and a new one when PostgreSQL comes back."""
+"""Runs a procrastinate worker, which waits while PostgreSQL is away: what it runs goes on meanwhile."""
 
+from __future__ import annotations
+
+import asyncio
+import logging
 import os
 import socket
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
 
 from procrastinate import JobContext, PsycopgConnector
+from procrastinate.connector import Notify
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.exceptions import ConnectorException
 from procrastinate.middleware import AsyncCallNext
 from procrastinate.worker import Worker
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 
 from streams.logged import logged
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 HEARTBEAT_S = 1
 STALLED_S = 30  # a starting worker prunes every worker that is silent for longer: one limit in all pools
 ABOUT = {"broadcast_id": "broadcast", "rendition": "rendition"}  # arguments of jobs
 POLL_S = 1  # a lost LISTEN is never restored: the polls are the guarantee
+RETRY_S = 1
+POOL: dict[str, Any] = {"timeout": 3, "reconnect_timeout": 2}  # or the pool would try ever more rarely
+
+
+class PatientConnector(PsycopgConnector):
+    """A step of the queue that fails stops its worker, and with that all that it encodes."""
+
+    async def execute_query_async(self, query: Any, **arguments: Any) -> None:
+        await patiently(partial(super().execute_query_async, query, **arguments))
+
+    async def execute_query_one_async(self, query: Any, **arguments: Any) -> dict[str, Any]:
+        return await patiently(partial(super().execute_query_one_async, query, **arguments))
+
+    async def execute_query_all_async(self, query: Any, **arguments: Any) -> list[dict[str, Any]]:
+        return await patiently(partial(super().execute_query_all_async, query, **arguments))
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        await patiently(partial(super().listen_notify, on_notification, channels))
+
+
+async def patiently(step: Callable[[], Awaitable[T]]) -> T:
+    """A step that was done although nobody heard of it costs no more than a job that the reconciler calls again."""
+    while True:
+        try:
+            return await step()
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, OperationalError):
+                raise
+            log.warning("the job queue waits for PostgreSQL: %s", type(error.__cause__).__name__)
+        await asyncio.sleep(RETRY_S)
 
 
 async def commit_each(connection: AsyncConnection) -> None:
@@ -37,7 +79,7 @@ async def named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
 
 
 async def work(queue: str, concurrency: int) -> None:
-    connector = PsycopgConnector(kwargs=connector_params(), configure=commit_each, min_size=1, max_size=2)
+    connector = PatientConnector(kwargs=connector_params(), configure=commit_each, min_size=1, max_size=2, **POOL)
     async with app.with_connector(connector).open_async() as worker:
         await worker.run_worker_async(
             queues=[queue],
