@@ -184,7 +184,7 @@ async def keep_audience(timestamp: int = 0) -> None:
             await audience.forget(redis, broadcast_id, list(minutes))
 
 
-@app.periodic(cron="* * * * * */2")
+@app.periodic(cron="* * * * * *")
 @app.task(name="reconcile", queue="jobs", queueing_lock="reconcile")
 async def look_after(timestamp: int = 0) -> None:
     """Compare what should be live with the RTMP server and the leases; hooks are only hints."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import connection
 
-TTL_S = 4.0
-RENEW_S = 1.5
+TTL_S = 3.0
+RENEW_S = 0.8
 
 
 Arguments = dict[str, str | float | bool]
@@ -20,7 +20,7 @@ class LeaseLost(Exception):
 
 
 OPEN = "('publishing', 'live', 'reconnecting')"
-SUSPECT_S = 2.0  # a lapsed lease is looked at twice, so that the end of an outage is no storm of takeovers
+SUSPECT_S = 0.9  # a lapsed lease is looked at twice, so that the end of an outage is no storm of takeovers
 FIRST_RETRY_S = 0.5  # doubles with every failure in a row
 LONGEST_RETRY_S = 30
 GIVE_UP_FAILURES = 5
