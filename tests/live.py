@@ -41,5 +41,6 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command beside the running site is given."""
-        return os.environ | {"LIVESTREAM_ENV": str(self.folder / "env")}
+        """What a command beside the running site is given: addresses of another site, too, may be in this process's own."""
+        outer = {name: value for name, value in os.environ.items() if name not in self.env}
+        return outer | {"LIVESTREAM_ENV": str(self.folder / "env")}

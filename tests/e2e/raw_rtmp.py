@@ -19,9 +19,11 @@ AMF_NUMBER, AMF_STRING, AMF_OBJECT, AMF_NULL, AMF_END = b"\x00", b"\x02", b"\x03
 class RawPublisher:
     """Publishes as soon as it is made; `send_video` and `send_media` then send the bodies of FLV tags."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str | None = None) -> None:
+        """NAME: one that no URL holds."""
         address = urlsplit(url)
-        self.app, _, self.name = address.path.removeprefix("/").partition("/")
+        self.app, _, in_url = address.path.removeprefix("/").partition("/")
+        self.name = in_url if name is None else name
         self.socket = socket.create_connection((address.hostname, address.port), timeout=10)
         self.handshake()
         self.send(SET_CHUNK_SIZE, struct.pack(">I", CHUNK))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -24,9 +25,11 @@ class Probe:
     falls: list[tuple[int, int]] = field(default_factory=list)  # either of them, from and to
     eras: set[int] = field(default_factory=set)  # discontinuity sequence numbers
     gaps: set[int] = field(default_factory=set)  # numbers that were missed
-    refusals: Counter[int] = field(default_factory=Counter)  # other statuses than 200
+    refusals: Counter[str] = field(default_factory=Counter)  # other statuses than 200, and what else went wrong
+    epoch: int = 0  # of whoever encoded the newest part
+    is_served: bool = True  # the last time that it was asked for
     ended: bool = False
-    stood_s: float = 0  # for how long nothing came, at most
+    stood_s: float = 0  # for how long nothing came, at most, before something did
 
     def __enter__(self) -> Self:
         self.over = threading.Event()
@@ -41,6 +44,11 @@ class Probe:
         print(self.figures)
 
     @property
+    def longest_s(self) -> float:
+        """For how long nothing came, now or before."""
+        return max(self.stood_s, time.monotonic() - self.moved_at)
+
+    @property
     def figures(self) -> str:
         counts = f"discontinuities {len(self.eras) - 1}, gaps {len(self.gaps)}, falls {len(self.falls)}"
         return f"stood still {self.stood_s:.2f} s, {counts}, refusals {dict(self.refusals)}"
@@ -48,11 +56,17 @@ class Probe:
     def _read(self) -> None:
         with httpx.Client(timeout=PATIENCE_S) as client:
             while not self.over.wait(LOOK_S):
-                answer = client.get(self.url)
-                if answer.status_code == 200:
+                try:
+                    answer = client.get(self.url)
+                except httpx.TransportError as error:
+                    self.is_served = False
+                    self.refusals[type(error).__name__] += 1
+                    continue
+                self.is_served = answer.status_code == 200
+                if self.is_served:
                     self.look(Media(self.url, answer.text, answer.headers), time.monotonic())
                 else:
-                    self.refusals[answer.status_code] += 1
+                    self.refusals[refusal(answer)] += 1
 
     def look(self, media: Media, now: float) -> None:
         listed = media.segments
@@ -61,6 +75,7 @@ class Probe:
         if newest > self.newest:
             self.stood_s, self.moved_at = max(self.stood_s, now - self.moved_at if self.eras else 0), now
         self.sequence, self.newest, self.ended = media.sequence, max(newest, self.newest), media.ended
+        self.epoch = epoch_of(listed[-1].parts[-1].url)
         self.eras |= {segment.era for segment in listed}
         numbers = {segment.msn for segment in listed}
         self.gaps |= set(range(min(numbers), max(numbers))) - numbers
@@ -70,3 +85,15 @@ class Probe:
             self.falls.append((self.sequence, sequence))
         if newest < self.newest[0]:
             self.falls.append((self.newest[0], newest))
+
+
+def refusal(answer: httpx.Response) -> str:
+    """A status; a 503 says when to come again."""
+    is_complete = answer.status_code != 503 or "retry-after" in answer.headers
+    return str(answer.status_code) if is_complete else "503 without Retry-After"
+
+
+def epoch_of(url: str) -> int:
+    found = re.search(r"/p(\d+)-\d+\.mp4", url)
+    assert found, url
+    return int(found[1])
