@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from streams import clock, ffmpeg
 from streams.child import Child, child
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 STEADY_S = 10.0  # an ffmpeg that ends after that is followed by another at once; the reconciler has patience with the others
 OVERTAKEN_S = 3.0  # as STEADY_S, where there is a reason to begin anew
+RETRY_S = 0.25
 # ffmpeg's words
 NO_SUCH_STREAM = "matches no streams"
 CANNOT_COPY = "codec not currently supported in container"
@@ -34,7 +37,7 @@ class Outcome(Enum):
     OVERTAKEN = "what it read has changed"
     WITHDRAWN = "the broadcast does without this rendition"
     FENCED = "somebody else has taken over, or the broadcast has ended"
-    FORGOTTEN = "Redis was emptied"
+    FORGOTTEN = "Redis was emptied, or away"
     CANCELLED = "the worker is stopping"
 
 
@@ -98,6 +101,20 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
         return Outcome.FENCED
     except Forgotten:
         return Outcome.FORGOTTEN
+    except RedisError as error:
+        log.warning("%s of %s: segments Redis: %s", job.rendition, job.broadcast_id, type(error).__name__)
+        await _answers(redis)
+        return Outcome.FORGOTTEN
+
+
+async def _answers(redis: Redis) -> None:
+    """Until then a successor could do no better."""
+    while True:
+        try:
+            await redis.ping()
+            return
+        except RedisError:
+            await asyncio.sleep(RETRY_S)
 
 
 def packager(job: Job, writer: Writer, view: clock.ClockView) -> Packager:

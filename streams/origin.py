@@ -188,7 +188,7 @@ def _now_ms() -> int:
 async def _master(watch: Watch) -> Answer:
     await watch.until(lambda: watch.sealed or _over(watch), START_S)
     if watch.master is None or not watch.master.variants:
-        return NOT_FOUND
+        return _missing(watch)
     return Answer(200, playlist.master(watch.master.variants).encode(), playlist.CONTENT_TYPE, "public, max-age=5")
 
 
@@ -196,19 +196,24 @@ def _over(watch: Watch) -> bool:
     return watch.master is None or watch.master.ended
 
 
+def _missing(watch: Watch) -> Answer:
+    """Of a broadcast that was there and is not: Redis was emptied, and its encoders begin anew."""
+    return UNAVAILABLE if watch.master is None else NOT_FOUND
+
+
 async def _media(watch: Watch, rendition: str, ask: Directives) -> Answer:
     await watch.until(lambda: watch.sealed or _over(watch), START_S)
     if not watch.lists(rendition):
-        return NOT_FOUND
+        return _missing(watch)
     await watch.until(lambda: watch.playable(rendition) or _over(watch), START_S)
     constants = watch.master.constants if watch.master else None
     if constants is None or rendition not in watch.timelines or not watch.timelines[rendition].started:
-        return NOT_FOUND
+        return _missing(watch)
     cache = FRESH
     if ask.want:
         await _blocked(watch, rendition, ask.want, constants)
         if not watch.lists(rendition):
-            return NOT_FOUND
+            return _missing(watch)
         cache = f"public, max-age={6 * constants.target_s}"
     return Answer(200, watch.text(rendition, constants, ask.skip), playlist.CONTENT_TYPE, cache)
 

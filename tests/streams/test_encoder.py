@@ -12,6 +12,7 @@ from shlex import quote
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streams import encoder, ffmpeg, packager, segment_cache
 from streams.clock import ClockView
@@ -129,6 +130,28 @@ async def test_an_emptied_redis_ends_a_job(fake: Fake, redis: Redis, broadcast_i
     await until_stored(redis, broadcast_id)
     await redis.delete(f"hls:{{{broadcast_id}}}:source")
     assert await running is Outcome.FORGOTTEN
+
+
+async def test_a_job_whose_redis_was_away_ends_as_soon_as_it_answers(
+    fake: Fake, redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For its successor to begin at once: it has not failed."""
+    monkeypatch.setattr(encoder, "RETRY_S", 0.01)
+    pings = [RedisConnectionError("refused"), RedisConnectionError("loading")]
+
+    async def store(*_: object) -> int:
+        raise RedisConnectionError("reset by peer")
+
+    async def ping() -> bool:
+        if pings:
+            raise pings.pop()
+        return True
+
+    monkeypatch.setattr(Writer, "store", store)
+    monkeypatch.setattr(redis, "ping", ping)
+    binary = fake.program(f"cat {fake.file(fragments(PICTURE))}", WAIT)
+    assert await run(job(broadcast_id, binary), redis) is Outcome.FORGOTTEN
+    assert pings == [] and fake.running() == []
 
 
 async def test_noise_in_the_place_of_media_is_an_error(fake: Fake, redis: Redis, broadcast_id: str) -> None:

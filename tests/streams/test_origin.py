@@ -314,6 +314,19 @@ async def test_who_waits_for_a_rendition_that_leaves_is_told_at_once(player: Asy
     assert (await at_once(asking)).status_code == 404
 
 
+async def test_a_broadcast_that_redis_has_forgotten_is_to_be_asked_for_again(
+    player: AsyncClient, live: dict[str, Writer], redis: Redis
+) -> None:
+    """As after a restart: a player that is told 404 gives up, and its encoders are about to begin anew."""
+    broadcast_id = live["source"].broadcast_id
+    base = f"/hls/{broadcast_id}/source/playlist.m3u8"
+    asking = await held(player, f"{base}?_HLS_msn=11&_HLS_part=1")
+    await redis.delete(*await redis.keys(f"hls:{{{broadcast_id}}}:*"))
+    await redis.publish(f"hls:{broadcast_id}", "master")
+    for answer in (await at_once(asking), await at_once(player.get(base))):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
 async def test_an_unknown_broadcast_is_not_there_and_leaves_no_trace(player: AsyncClient, app: Origin, redis: Redis) -> None:
     unknown = random_id()
     for path in ("master.m3u8", "source/playlist.m3u8?_HLS_msn=1", "source/s10.mp4", "source/p1-1.mp4"):
