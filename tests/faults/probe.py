@@ -26,6 +26,7 @@ class Probe:
     eras: set[int] = field(default_factory=set)  # discontinuity sequence numbers
     gaps: set[int] = field(default_factory=set)  # numbers that were missed
     refusals: Counter[str] = field(default_factory=Counter)  # other statuses than 200, and what else went wrong
+    edge: float = 0  # when the newest part ended, Unix
     epoch: int = 0  # of whoever encoded the newest part
     is_served: bool = True  # the last time that it was asked for
     ended: bool = False
@@ -42,6 +43,11 @@ class Probe:
         self.over.set()
         self.reading.join()
         print(self.figures)
+
+    @property
+    def behind_s(self) -> float:
+        """How old the newest part is."""
+        return time.time() - self.edge
 
     @property
     def longest_s(self) -> float:
@@ -75,6 +81,7 @@ class Probe:
         if newest > self.newest:
             self.stood_s, self.moved_at = max(self.stood_s, now - self.moved_at if self.eras else 0), now
         self.sequence, self.newest, self.ended = media.sequence, max(newest, self.newest), media.ended
+        self.edge = listed[-1].date.timestamp() + sum(part.duration for part in listed[-1].parts)
         self.epoch = epoch_of(listed[-1].parts[-1].url)
         self.eras |= {segment.era for segment in listed}
         numbers = {segment.msn for segment in listed}

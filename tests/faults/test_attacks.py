@@ -90,6 +90,7 @@ def test_queries_that_cannot_be_waited_for_are_refused_at_once(alice: Streamer, 
         fault.at_most("requests that wait after a bad one", waiting(alice.site) - before, 0)
 
 
+@pytest.mark.long
 def test_what_one_address_asks_does_not_wait_for_ever(alice: Streamer, client: httpx.Client) -> None:
     """Of the origin itself: the edge would ask once for all."""
     fault = Fault(23, "requests for what does not come")

@@ -67,6 +67,7 @@ def is_newer(leases: dict[str, int], before: dict[str, int]) -> bool:
     return all(leases[rendition] > epoch for rendition, epoch in before.items())
 
 
+@pytest.mark.long
 def test_encoders_that_wait_for_a_frame_die_with_their_worker(alice: Streamer, stack: Stack, client: httpx.Client) -> None:
     """They write nothing, so that no broken pipe ends them."""
     fault = Fault(1, "`kill -9` of a worker whose publisher is silent")
@@ -106,6 +107,7 @@ def stale_writes(stack: Stack) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(STALE))
 
 
+@pytest.mark.long
 def test_an_ffmpeg_that_is_killed_is_followed_at_once(alice: Streamer, stack: Stack, client: httpx.Client) -> None:
     fault = Fault(3, "`kill -9` of one ffmpeg")
     with watched(alice, client) as air:

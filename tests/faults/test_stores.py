@@ -1,0 +1,219 @@
+"""Stores that are emptied, restarted, paused or away: what a player, a chatter and a publisher notice of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import httpx
+import pymongo
+import pytest
+import redis
+
+from tests.e2e.chatter import Chatter, chatting
+from tests.e2e.streamer import Cast, Streamer
+from tests.e2e.waiting import until
+from tests.faults.figures import Fault
+from tests.faults.stack import Stack, cast, encoders, site, stack
+from tests.faults.watched import RENDITION, SMALL, Watched, watched
+
+__all__ = ["cast", "site", "stack"]
+pytestmark = pytest.mark.long
+
+PAUSED_S, AWAY_S = 20, 60
+POSTGRESQL_AWAY_S = 120
+WEB_AWAY_S = 90
+PATIENCE_S = 40
+TARGETS = 2
+KEPT, EVICTED_SEGMENTS = 0.9, 4
+REFUSED_S = 10
+BACK_S = 15
+DOCUMENT_S = 140  # by then the job has tried again
+ENOUGH_S = 300
+
+
+@pytest.fixture
+def alice(cast: Cast) -> Streamer:
+    return cast.join("alice", reconnect_s=30)
+
+
+@pytest.fixture
+def mallory(cast: Cast) -> Streamer:
+    return cast.join("mallory", reconnect_s=30)
+
+
+def since(moment: float) -> float:
+    return time.monotonic() - moment
+
+
+def wait(seconds: float) -> None:
+    began = time.monotonic()
+    until(lambda: since(began) >= seconds, seconds + 1)
+
+
+# --- Redis `segments` -----------------------------------------------------------------------------------------------------
+
+
+def empty(stack: Stack) -> None:
+    with redis.Redis.from_url(stack.site.env["SEGMENTS_REDIS_URL"]) as client:
+        client.flushall()
+
+
+def restart(stack: Stack) -> None:
+    with stack.away("redis-segments"):
+        pass
+
+
+def pause(stack: Stack) -> None:
+    with stack.paused("redis-segments"):
+        wait(PAUSED_S)
+
+
+def is_current(air: Watched) -> bool:
+    return air.probe.is_served and air.probe.behind_s <= air.target_s
+
+
+@pytest.mark.parametrize(
+    ("name", "fail"),
+    [("FLUSHALL", empty), ("a restart", restart), ("SIGSTOP for 20 s", pause)],
+    ids=["emptied", "restarted", "paused"],
+)
+def test_playable_soon_after_redis_segments_was(
+    alice: Streamer, stack: Stack, client: httpx.Client, name: str, fail: Callable[[Stack], None]
+) -> None:
+    fault = Fault(6, f"Redis `segments`: {name}")
+    with watched(alice, client) as air:
+        newest = air.probe.newest
+        fail(stack)
+        began, newest = time.monotonic(), max(newest, air.probe.newest)
+        until(lambda: is_current(air) and air.probe.newest > newest, PATIENCE_S, lambda: (newest, air.probe))
+        fault.at_most("playable again", since(began), TARGETS * air.target_s, "s")
+        for part in air.stream.media(RENDITION).parts[-1:]:
+            assert air.stream.bytes(part.url)
+        fault.at_most("media sequence numbers that fell", len(air.probe.falls), 0)
+        fault.at_most("playlists closed", air.probe.ended, 0)
+        assert set(air.probe.refusals) <= {"503"}, air.probe.refusals
+        until(lambda: alice.state()["state"] == "live", PATIENCE_S)
+        assert alice.state()["id"] == air.id and air.publisher.runs
+
+
+def test_redis_segments_at_its_memory_limit_forgets_the_oldest(alice: Streamer, stack: Stack, client: httpx.Client) -> None:
+    fault = Fault(10, "Redis `segments` at its memory limit")
+    with redis.Redis.from_url(stack.site.env["SEGMENTS_REDIS_URL"]) as store, watched(alice, client) as air:
+        limit, used = store.config_get("maxmemory")["maxmemory"], store.info("memory")["used_memory"]
+        store.config_set("maxmemory", int(used * KEPT))
+        try:
+            newest, empty = air.probe.newest, 0
+            until(lambda: air.probe.newest[0] > newest[0] + EVICTED_SEGMENTS, PATIENCE_S)
+            assert store.info("stats")["evicted_keys"]
+            for part in air.stream.media(RENDITION).parts:
+                answer = client.get(part.url)
+                empty += answer.status_code == 200 and not answer.content
+        finally:
+            store.config_set("maxmemory", limit)
+        fault.at_most("empty parts served", empty, 0)
+        unaffected(fault, air, alice)
+
+
+# --- the others -----------------------------------------------------------------------------------------------------------
+
+
+def unaffected(fault: Fault, air: Watched, alice: Streamer) -> None:
+    fault.at_most("the picture stood still", air.probe.longest_s, air.target_s, "s")
+    fault.at_most("discontinuities", len(air.probe.eras) - 1, 0)
+    assert air.probe.falls == [] and not air.probe.ended and not air.probe.refusals, air.probe
+    assert air.publisher.runs
+    until(lambda: alice.state()["state"] == "live", PATIENCE_S)
+    assert alice.state()["id"] == air.id
+
+
+@contextmanager
+def all_chatting(alice: Streamer, *people: Streamer) -> Iterator[list[Chatter]]:
+    with ExitStack() as stack:
+        chatters = [stack.enter_context(chatting(alice.site, alice.name, person)) for person in people]
+        for chatter in chatters:
+            chatter.hello()
+        yield chatters
+
+
+def test_redis_control_away_costs_the_chat_a_pause(
+    alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
+) -> None:
+    fault = Fault(7, "Redis `control` away for 60 s")
+    with watched(alice, client, ENOUGH_S) as air, all_chatting(alice, alice, mallory) as [owner, other]:
+        said = [owner.say(f"before {number}")["n"] for number in range(3)]
+        with stack.away("redis-control"):
+            began = time.monotonic()
+            assert owner.say("meanwhile")["code"] == "busy"
+            fault.at_most("a writer is told", since(began), REFUSED_S, "s")
+            until(lambda: since(began) >= AWAY_S, AWAY_S + 1)
+            unaffected(fault, air, alice)
+        began = time.monotonic()
+        said.append(until(partial(spoken, other, "after"), PATIENCE_S))
+        fault.at_most("the chat goes on", since(began), BACK_S, "s")
+        assert owner.find(lambda item: item["t"] == "msg" and item["text"] == "after")
+        with chatting(alice.site, alice.name) as late:
+            heard = {item.get("n") for item in late.hello()["items"]}
+            fault.at_most("acknowledged messages lost", len(set(said) - heard), 0)
+
+
+def spoken(chatter: Chatter, text: str) -> int | None:
+    answer = chatter.say(text)
+    return int(answer["n"]) if answer["t"] == "ok" else None
+
+
+def test_mongodb_away_costs_nobody_who_is_live_anything(
+    alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
+) -> None:
+    fault = Fault(7, "MongoDB away for 60 s")
+    with watched(alice, client, ENOUGH_S) as air, mallory.on_air(inputs=SMALL, seconds=ENOUGH_S) as other:
+        ended = str(mallory.state()["id"])
+        with stack.away("mongo"):
+            began = time.monotonic()
+            other.stop()
+            refused(fault, mallory)
+            until(lambda: since(began) >= AWAY_S, AWAY_S + 1)
+            unaffected(fault, air, alice)
+        began = time.monotonic()
+        with pymongo.MongoClient(stack.site.env["MONGODB_URI"]) as mongo:  # type: ignore[var-annotated]
+            found = mongo.get_default_database()["stream_metadata"]
+            until(lambda: found.find_one({"_id": ended, "ended_at": {"$ne": None}}), DOCUMENT_S, lambda: list(found.find()))
+        fault.at_most("the metadata of a broadcast that ended meanwhile is there", since(began), DOCUMENT_S, "s")
+
+
+def refused(fault: Fault, streamer: Streamer) -> None:
+    """Whoever begins to publish is told at once, not left hanging."""
+    with streamer.publish(inputs=SMALL) as late:
+        fault.at_most("a new publisher is refused", late.end(REFUSED_S), REFUSED_S, "s")
+
+
+def test_postgresql_away_costs_nobody_who_is_live_anything(
+    alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
+) -> None:
+    fault = Fault(8, "PostgreSQL away for 120 s")
+    with watched(alice, client, ENOUGH_S) as air:
+        count = len(encoders(stack.pid("encoder")))
+        with stack.away("postgres"):
+            began = time.monotonic()
+            refused(fault, mallory)
+            login = client.get(f"{stack.site.url}/accounts/login/")
+            assert login.status_code in (200, 503), login
+            until(lambda: since(began) >= POSTGRESQL_AWAY_S, POSTGRESQL_AWAY_S + 1)
+            unaffected(fault, air, alice)
+        began = time.monotonic()
+        with mallory.on_air(inputs=SMALL):
+            fault.at_most("another publisher is live again", since(began), BACK_S, "s")
+        until(lambda: len(stack.leases(air.id)) == count, PATIENCE_S)
+        fault.at_most("encoders more than renditions", len(encoders(stack.pid("encoder"))) - count, 0)
+        unaffected(fault, air, alice)
+
+
+def test_django_away_drops_no_publisher(alice: Streamer, stack: Stack, client: httpx.Client) -> None:
+    fault = Fault(9, "Django (web) away for 90 s")
+    with watched(alice, client, ENOUGH_S) as air:
+        with stack.away("web"):
+            wait(WEB_AWAY_S)
+        fault.at_most("publishers dropped", not air.publisher.runs, 0)
+        unaffected(fault, air, alice)
