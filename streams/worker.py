@@ -16,6 +16,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from procrastinate.middleware import AsyncCallNext
+from procrastinate.periodic import PeriodicRegistry
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection, OperationalError
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+ENCODE = "encode"
 HEARTBEAT_S = 1
 STALLED_S = 30  # a starting worker prunes every worker that is silent for longer: one limit in all pools
 ABOUT = {"broadcast_id": "broadcast", "rendition": "rendition"}  # arguments of jobs
@@ -80,7 +82,10 @@ async def named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
 
 async def work(queue: str, concurrency: int) -> None:
     connector = PatientConnector(kwargs=connector_params(), configure=commit_each, min_size=1, max_size=2, **POOL)
-    async with app.with_connector(connector).open_async() as worker:
+    pool = app.with_connector(connector)
+    if queue == ENCODE:  # to defer what is due it would ask by Django's connection, which does not wait
+        pool.periodic_registry = PeriodicRegistry()
+    async with pool.open_async() as worker:
         await worker.run_worker_async(
             queues=[queue],
             name=name(queue),
