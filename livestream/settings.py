@@ -298,6 +298,7 @@ if len(RTMP_HOOK_SECRET) < 20:
 FFMPEG = env.str("FFMPEG", "ffmpeg")
 X264_PRESET = env.str("X264_PRESET", "veryfast")
 LARGEST_TRANSCODE = env.int("LARGEST_TRANSCODE", 720)  # its shorter side in pixels; the lowest is always made
+LOAD_SHEDDING = env.bool("LOAD_SHEDDING", True)  # stop the costliest transcode where encoders are late
 ENCODER_SLOTS = env.int("ENCODER_SLOTS", 20)  # encode jobs (one rendition each) that one `runencoder` takes at a time
 
 # --- chat -----------------------------------------------------------------------------------------------------------------

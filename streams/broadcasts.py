@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -202,6 +203,11 @@ def _announce_session(broadcast: Broadcast, now: dt.datetime) -> None:
 
 def opening(broadcast: Broadcast) -> segment_cache.Opening:
     return segment_cache.Opening(broadcast.id, _ms(broadcast.started_at), broadcast.part_ms, broadcast.ladder)
+
+
+def reopening(broadcast: Broadcast) -> segment_cache.Opening:
+    """For a Redis that was emptied: nobody waits for renditions that will not come."""
+    return replace(opening(broadcast), expected=encoded(broadcast))
 
 
 def refuse(channel_id: int, reason: str, addr: str | None, now: dt.datetime) -> None:

@@ -94,7 +94,7 @@ if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
 BEGIN = (
     JOB
     + """
-redis.call('HSET', base, 'epoch', ARGV[1])
+redis.call('HSET', base, 'epoch', ARGV[1], 'frames', 0)
 redis.call('EXPIRE', base, TTL)
 for i = 2, #ARGV, 2 do redis.call('HSETNX', master, ARGV[i], ARGV[i + 1]) end
 redis.call('EXPIRE', master, TTL)
@@ -148,6 +148,10 @@ REPORT = (
     + SEAL
     + """
 local report, now = ARGV[2], tonumber(ARGV[4])
+if report == 'absent' then
+  redis.call('DEL', base .. ':timeline')
+  redis.call('HDEL', base, 'n')
+end
 if not redis.call('HGET', master, 'sealed') then
   redis.call('HSET', master, 'r:' .. rendition, report, 'gop:' .. rendition, ARGV[3])
   if rendition ~= 'audio' and report ~= 'absent' then redis.call('HSETNX', master, 'first_ms', now) end
@@ -162,11 +166,15 @@ if report == 'absent' then
   announce('master')
   return 0
 end
-return string.find(',' .. sealed .. ',', ',' .. rendition .. ',', 1, true) and 1 or 0
+if string.find(',' .. sealed .. ',', ',' .. rendition .. ',', 1, true) then return 1 end
+if redis.call('HDEL', master, 'again:' .. rendition) == 0 then return 0 end
+redis.call('HSET', master, 'r:' .. rendition, report, 'sealed', sealed .. ',' .. rendition)
+announce('master')
+return 1
 """
 )
 
-# ARGV epoch, the part's fields, its bytes, now ms → its number
+# ARGV epoch, the part's fields, its bytes, now ms, its frames → its number
 STORE = (
     FENCE
     + SEAL
@@ -174,6 +182,7 @@ STORE = (
 local n, now = redis.call('HINCRBY', base, 'n', 1), tonumber(ARGV[4])
 local record = '[' .. n .. ',"part",' .. ARGV[1] .. ',' .. ARGV[2] .. ']'
 redis.call('SET', base .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[3], 'EX', PART_TTL)
+redis.call('HINCRBY', base, 'frames', ARGV[5])
 redis.call('RPUSH', base .. ':timeline', record)
 redis.call('LTRIM', base .. ':timeline', -RECORDS, -1)
 redis.call('EXPIRE', base .. ':timeline', TTL)
@@ -187,21 +196,23 @@ return n
 """
 )
 
-# A second of the source, with how far every rendition has got and what the sound's job measured.
+# A second of the source, with how far every rendition has got, how many frames of it there are, and what the sound's job measured.
 # ARGV epoch, figures, how many are kept
 NOTE = (
     FENCE
     + """
-local prefix, ends = string.sub(master, 1, -7), {}
+local prefix, ends, frames = string.sub(master, 1, -7), {}, {}
 for name in string.gmatch(redis.call('HGET', master, 'expected') or '', '[^,]+') do
   local record = redis.call('LINDEX', prefix .. name .. ':timeline', -1)
   record = record and cjson.decode(record)
   if record and record[2] == 'part' then
     ends[#ends + 1] = cjson.encode(name) .. ':' .. math.floor(record[4][4] + record[4][5])
+    frames[#frames + 1] = cjson.encode(name) .. ':' .. (redis.call('HGET', prefix .. name, 'frames') or 0)
   end
 end
 local audio = redis.call('HGET', prefix .. 'ingest', 'audio') or 'null'
-local sample = '{"ends":{' .. table.concat(ends, ',') .. '},"audio":' .. audio .. ',' .. string.sub(ARGV[2], 2)
+local sample = '{"ends":{' .. table.concat(ends, ',') .. '},"frames":{' .. table.concat(frames, ',')
+sample = sample .. '},"audio":' .. audio .. ',' .. string.sub(ARGV[2], 2)
 redis.call('RPUSH', prefix .. 'health', sample)
 redis.call('LTRIM', prefix .. 'health', -ARGV[3], -1)
 redis.call('EXPIRE', prefix .. 'health', TTL)

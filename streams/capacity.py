@@ -57,6 +57,12 @@ async def slots(redis: Redis) -> int | None:
     return sum(int(member.rpartition(b":")[2]) for member in members) if members else None
 
 
+def room() -> int:
+    """For how many more renditions; none, where nobody has said so. Raises RedisError."""
+    total = with_segments(slots)
+    return 0 if total is None else total - leases.wanted()
+
+
 def cut(ladder: list[str]) -> list[str]:
     """As much of it as there is room for: source, sound and the lowest come first. Raises RedisError.
 

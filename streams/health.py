@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import advice, audience, segment_cache
+from streams import advice, audience, leases, segment_cache
 from streams.models import Broadcast
 from streams.segment_cache import with_segments
 
@@ -24,6 +24,10 @@ def advice_of(broadcast: Broadcast) -> list[str]:
     """Of what is sent now; what was last written down where nothing is, or while Redis does not answer."""
     if not broadcast.is_open:
         return list(broadcast.advice)
+    return _measured(broadcast) + [f"{code}:{rendition}" for code, rendition in leases.left_out(broadcast.pk)]
+
+
+def _measured(broadcast: Broadcast) -> list[str]:
     try:
         figures, seconds = with_segments(lambda redis: segment_cache.measured_lately(redis, broadcast.pk, advice.SECONDS))
     except RedisError as error:

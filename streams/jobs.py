@@ -7,7 +7,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -128,8 +127,7 @@ async def _renew(job: Job) -> None:
 def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
     return Job(
-        # in a Redis that was emptied nobody waits for those that will not come
-        opening=replace(broadcasts.opening(broadcast), expected=broadcasts.encoded(broadcast)),
+        opening=broadcasts.reopening(broadcast),
         rendition=rendition,
         epoch=epoch,
         session=broadcast.epoch,

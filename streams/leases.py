@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import connection
 
 TTL_S = 3.0
@@ -63,11 +65,35 @@ UPDATE streams_encodelease SET withdrawn = true
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s RETURNING epoch
 """
 
+SHED = """
+UPDATE streams_encodelease
+SET withdrawn = true, shed_at = %(now)s, sheds = sheds + 1, balanced_at = %(now)s, epoch = epoch + 1, expires_at = clock_timestamp()
+WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s RETURNING epoch
+"""
+
+BRING_BACK = """
+UPDATE streams_encodelease
+SET withdrawn = false, shed_at = NULL, balanced_at = %(now)s, expires_at = clock_timestamp(), suspect_since = NULL, failures = 0
+WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s
+"""
+
+SHED_ONES = """
+SELECT broadcast_id, rendition, shed_at, sheds FROM streams_encodelease
+WHERE broadcast_id = ANY(%(broadcasts)s) AND withdrawn AND shed_at IS NOT NULL
+"""
+
+BALANCING = 7_531  # a lock of PostgreSQL's
+
 LIVE = """
 SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND expires_at >= clock_timestamp()
 """
 
 WITHDRAWN = "SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND withdrawn"
+
+LEFT_OUT = """
+SELECT CASE WHEN shed_at IS NULL THEN 'failed_quality' ELSE 'shed_quality' END, rendition FROM streams_encodelease
+WHERE broadcast_id = %(broadcast)s AND withdrawn AND (shed_at IS NOT NULL OR failures >= %(many)s) ORDER BY rendition
+"""
 
 WANTED = f"""
 SELECT count(*) FROM streams_broadcast b CROSS JOIN jsonb_array_elements_text(b.ladder) AS wanted (rendition)
@@ -161,6 +187,46 @@ def withdraw(broadcast_id: str, rendition: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(WITHDRAW, {"broadcast": broadcast_id, "rendition": rendition})
         return int(cursor.fetchone()[0])
+
+
+def shed(broadcast_id: str, rendition: str, now: dt.datetime) -> int:
+    """Give the rendition up until there is room, whoever encodes it; returns the epoch that keeps them out."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHED, {"broadcast": broadcast_id, "rendition": rendition, "now": now})
+        return int(cursor.fetchone()[0])
+
+
+def bring_back(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(BRING_BACK, {"broadcast": broadcast_id, "rendition": rendition, "now": now})
+
+
+def shed_ones(broadcast_ids: list[str]) -> list[tuple[str, str, dt.datetime, int]]:
+    """(broadcast, rendition, since when, how often it was)."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHED_ONES, {"broadcasts": broadcast_ids})
+        return cursor.fetchall()
+
+
+def balanced_at() -> dt.datetime | None:
+    """When something was last shed or brought back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(balanced_at) FROM streams_encodelease")
+        return cursor.fetchone()[0]
+
+
+def alone_in_balancing() -> bool:
+    """Until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [BALANCING])
+        return bool(cursor.fetchone()[0])
+
+
+def left_out(broadcast_id: str) -> list[tuple[str, str]]:
+    """(code of a reason, rendition): what was shed, and what kept failing."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT_OUT, {"broadcast": broadcast_id, "many": GIVE_UP_FAILURES})
+        return cursor.fetchall()
 
 
 def health() -> list[tuple[str, int, int, float]]:

@@ -125,6 +125,9 @@ class EncodeLease(models.Model):
     suspect_since = models.DateTimeField(null=True, help_text=_("First look at which it had lapsed."))
     failures = models.PositiveSmallIntegerField(default=0, help_text=_("In a row."))
     withdrawn = models.BooleanField(default=False, help_text=_("The broadcast does without this rendition."))
+    shed_at = models.DateTimeField(null=True, help_text=_("Since when it does so for want of room."))
+    sheds = models.PositiveSmallIntegerField(db_default=0, help_text=_("How often that was."))
+    balanced_at = models.DateTimeField(null=True, help_text=_("When it was last shed or brought back."))
 
     class Meta:
         verbose_name = _("encode lease")

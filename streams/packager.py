@@ -118,7 +118,7 @@ class Packager(ABC):
                 duration_ms=fmp4.ms(cut.duration, self.init.timescale),
                 independent=cut.independent,
             )
-            await self.writer.store(part, fmp4.part(cut.frames, self.stored + 1), self.now_ms())
+            await self.writer.store(part, fmp4.part(cut.frames, self.stored + 1), self.now_ms(), len(cut.frames))
             self.stored += 1
 
     async def cut(self, frame: Frame, tick: Tick | None) -> None:

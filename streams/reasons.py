@@ -73,6 +73,14 @@ REASONS = {
         _("sound and picture are apart"),
         _("Sound and picture arrive %(n)s ms apart. Restart your encoder; if it stays so, check the audio source's delay."),
     ),
+    "shed_quality": Reason(
+        _("a quality is paused"),
+        _("The site is too busy to make %(n)s. It comes back for new viewers when there is room; the others go on."),
+    ),
+    "failed_quality": Reason(
+        _("a quality has failed"),
+        _("The site's encoder of %(n)s keeps failing, so your broadcast goes on without it. Tell the site's administrator."),
+    ),
     "slow_encoder": Reason(
         _("the site's encoders are slow"),
         _("A quality is %(n)s s behind. The site is too busy: tell its administrator if it stays so."),

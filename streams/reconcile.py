@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import broadcasts, leases, segment_cache
+from streams import broadcasts, leases, load, segment_cache
 from streams.models import Broadcast
 from streams.rtmp import Stream
 
@@ -44,6 +43,8 @@ def look(streams: dict[str, Stream], now: dt.datetime) -> None:
             _correct_page(broadcast, shown[broadcast.id].page, now)
     _drop_strays(streams, {broadcast.ingest_name for broadcast in live if broadcast.connected_at})
     _replace_encoders(now)
+    if settings.LOAD_SHEDDING:
+        load.balance(live, now)
 
 
 def _shown(live: list[Broadcast]) -> dict[str, Shown]:
@@ -122,23 +123,7 @@ def verdict(
 def _replace_encoders(now: dt.datetime) -> None:
     for broadcast_id, rendition, failures in leases.overdue():
         if failures >= leases.GIVE_UP_FAILURES:
-            _leave_out(broadcast_id, rendition, now)
+            load.give_up(broadcast_id, rendition, now)
             continue
         log.warning("%s of %s has no encoder: a new one is called", rendition, broadcast_id)
         broadcasts.defer_encode(broadcast_id, rendition)
-
-
-def _leave_out(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
-    log.error("%s of %s keeps failing: the broadcast goes on without it", rendition, broadcast_id)
-
-    async def report(redis: Redis) -> None:
-        writer = segment_cache.Writer(redis, broadcast_id, rendition, epoch)
-        with suppress(segment_cache.Fenced, segment_cache.Forgotten):  # then nobody lists it anyway
-            await writer.report(None, int(now.timestamp() * 1000))
-
-    try:
-        with transaction.atomic():
-            epoch = leases.withdraw(broadcast_id, rendition)
-            segment_cache.with_segments(report)
-    except RedisError as error:
-        log.warning("segments Redis: %s; the next look tries again", type(error).__name__)

@@ -3,10 +3,10 @@
 Every write of an encode job is one Lua script that refuses an epoch lower than the stored one, so that a paused worker's late
 writes are harmless. `{ID}` is the hash tag: a broadcast's keys live on one node.
 
-    hls:{ID}:master      hash: began_ms, part_ms, expected; r:NAME → Variant or "absent"; sealed, target_s; ended
+    hls:{ID}:master      hash: began_ms, part_ms, expected; r:NAME → Variant or "absent"; again:NAME; sealed, target_s; ended
     hls:{ID}:clock       hash: era, offset_ms, pairs ("MSN@PTS …", the newest last), at_ms (when that was), next, shape; before:
                          era, offset and pairs of the era before
-    hls:{ID}:R           hash: epoch, n (the last record's number), init (the last init's number)
+    hls:{ID}:R           hash: epoch, n (the last record's number), init (the last init's number), frames (of this epoch)
     hls:{ID}:R:timeline  list of records
     hls:{ID}:R:init:N, hls:{ID}:R:part:EPOCH-N
     hls:{ID}:ingest      hash: rendition → what its job measured
@@ -185,9 +185,9 @@ class Writer:
         text = "absent" if variant is None else json.dumps(asdict(variant))
         return bool(await self._run("REPORT", text, gop_ms, now_ms))
 
-    async def store(self, part: Part, data: bytes, now_ms: int) -> int:
-        """Store a part and announce it; returns its number."""
-        number = int(await self._run("STORE", part.encode(), data, now_ms))
+    async def store(self, part: Part, data: bytes, now_ms: int, frames: int = 0) -> int:
+        """Store a part of so many frames and announce it; returns its number."""
+        number = int(await self._run("STORE", part.encode(), data, now_ms, frames))
         metrics.media.labels(self.rendition).inc(part.duration_ms / 1000)
         metrics.part_latency.labels(self.rendition).observe((now_ms - part.at_ms - part.duration_ms) / 1000)
         return number
@@ -224,6 +224,11 @@ class Writer:
     async def note(self, figures: dict[str, Any]) -> None:
         """Keep a second of the source for its streamer's graphs: they are there again after a reload."""
         await self._run("NOTE", json.dumps(figures), HEALTH_SAMPLES)
+
+
+async def list_again(redis: Redis, broadcast_id: str, rendition: str) -> None:
+    """A rendition that the broadcast did without may report again, for those who come from then on."""
+    await redis.hset(_key(broadcast_id, "master"), f"again:{rendition}", "1")
 
 
 async def measurements(redis: Redis, broadcast_id: str) -> dict[str, dict[str, Any]]:

@@ -55,7 +55,9 @@ MAY_IMPORT = {
     "streams.personal": "accounts streams.broadcasts streams.documents streams.models",
     "streams.purge": "streams.documents streams.models",
     "streams.following": "accounts streams.models",
-    "streams.reconcile": "streams.broadcasts streams.models streams.leases streams.rtmp streams.segment_cache",
+    "streams.shedding": "streams.advice streams.ladder",
+    "streams.load": "streams.broadcasts streams.capacity streams.leases streams.models streams.segment_cache streams.shedding",
+    "streams.reconcile": "streams.broadcasts streams.load streams.models streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
     " streams.thumbnails"
     " streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
@@ -79,7 +81,7 @@ MAY_IMPORT = {
     "streams.webhooks": "streams.addresses streams.broadcasts streams.models streams.ingest streams.limits streams.logged"
     " streams.metrics streams.rtmp streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
-    "streams.health": "streams.advice streams.audience streams.models streams.segment_cache",
+    "streams.health": "streams.advice streams.audience streams.leases streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",
     "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
     "streams.stream_page": "accounts streams.broadcasts streams.dashboard streams.figures streams.health"

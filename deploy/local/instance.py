@@ -168,6 +168,7 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
         "CHAT_LISTEN": chat,
         "ENCODER_METRICS_LISTEN": encoder,
         "JOBS_METRICS_LISTEN": jobs,
+        "LOAD_SHEDDING": "on" if instance.public else "off",  # beside tests and benchmarks encoders may be late
         "CHAT_ICE_ADDRESSES": "" if instance.public else "127.0.0.1",
         "SUPERVISOR_LISTEN": supervisor,
         "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",

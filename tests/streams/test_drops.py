@@ -17,13 +17,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import broadcasts, leases, reconcile, segment_cache
+from streams import broadcasts, capacity, leases, reconcile, segment_cache
 from streams.broadcasts import AlreadyLive, PublishRefused
 from streams.documents import StreamKey, StreamMetadata
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, EncodeLease, Refusal
 from streams.rtmp import Stream
-from tests.streams.rig import begun, boundary, own_channel, part
+from tests.streams.rig import begun, boundary, own_channel, part, random_id
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
 __all__ = ["rtmp_server"]
@@ -32,6 +32,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("key_store", "rtmp_
 
 ADDR, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 WAIT_S = 30
+
+
+@pytest.fixture(autouse=True)
+def own_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For many broadcasts, the running site's encoders would not be enough."""
+    monkeypatch.setattr(capacity, "WORKERS", f"encoders:{random_id()}")
 
 
 @pytest.fixture
