@@ -18,6 +18,7 @@ from streams.shedding import RETURN_S, SECONDS
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import own_channel, part, random_id, variant
 
+NOTED = {"kbit_s": 2500, "fps": 30, "gop_s": 2, "reorder_ms": 0, "ahead_ms": 0, "era": 0}
 LADDER = ["source", "audio", "360p", "480p", "720p"]
 
 
@@ -40,7 +41,7 @@ def broadcast(db: None, now: dt.datetime) -> Broadcast:
     made = broadcast_of(own_channel(), "live", ingest_name=random_id(), ladder=LADDER, started_at=now, live_at=now)
     in_redis(segment_cache.open_broadcast, broadcasts.opening(made))
     for rendition in LADDER:
-        in_redis(encode, made, rendition, leases.claim(made.id, rendition, "one"), now)
+        encode(made, rendition, leases.claim(made.id, rendition, "one"), now)
     return made
 
 
@@ -52,12 +53,17 @@ def in_redis(call: Any, *args: Any) -> Any:
     return async_to_sync(run)()
 
 
-async def encode(redis: Redis, broadcast: Broadcast, rendition: str, epoch: int, now: dt.datetime, ago_s: float = 0.4) -> bool:
+def encode(broadcast: Broadcast, rendition: str, epoch: int, now: dt.datetime) -> bool:
     """A part, and a report: whether the rendition is listed."""
-    writer = Writer(redis, broadcast.pk, rendition, epoch)
-    await writer.begin(broadcasts.reopening(broadcast))
-    await writer.store(part(10, at_ms=ms(now, -ago_s)), b"one", ms(now))
-    return await writer.report(variant(rendition), ms(now))
+    opening = broadcasts.reopening(broadcast)
+
+    async def write(redis: Redis) -> bool:
+        writer = Writer(redis, broadcast.pk, rendition, epoch)
+        await writer.begin(opening)
+        await writer.store(part(10, at_ms=ms(now, -0.4)), b"one", ms(now))
+        return await writer.report(variant(rendition), ms(now))
+
+    return bool(in_redis(write))
 
 
 def ms(now: dt.datetime, after_s: float = 0) -> int:
@@ -73,7 +79,7 @@ def note(broadcast: Broadcast, now: dt.datetime, late: str | None = "480p") -> N
             for rendition, epoch in epochs.items():
                 ends = part(20 + n, at_ms=ms(now, n - (3 if rendition == late else 0.4)), epoch=epoch)
                 await Writer(redis, broadcast.pk, rendition, epoch).store(ends, b"", ms(now, n), frames=30)
-            await Writer(redis, broadcast.pk, "source", epochs["source"]).note({"at_ms": ms(now, n), "fps": 30})
+            await Writer(redis, broadcast.pk, "source", epochs["source"]).note({"at_ms": ms(now, n)} | NOTED)
 
     in_redis(write)
 
@@ -147,7 +153,7 @@ def test_it_comes_back_for_new_viewers_with_a_list_of_its_own(broadcast: Broadca
     load.balance([broadcast], later)
     assert waiting() == ["720p"] and listed(broadcast) == LADDER[:-1]
     epoch = leases.claim(broadcast.pk, "720p", "two")
-    assert in_redis(encode, broadcast, "720p", epoch, later)
+    assert encode(broadcast, "720p", epoch, later)
     assert listed(broadcast) == LADDER and health.advice_of(broadcast)[-1:] != ["shed_quality:720p"]
     assert [record.number for record in in_redis(segment_cache.timeline, broadcast.pk, "720p")] == [1]
 
@@ -156,7 +162,7 @@ def test_what_came_late_once_is_not_listed_for_that(broadcast: Broadcast, now: d
     note(broadcast, now)
     load.balance([broadcast], now)
     epoch = EncodeLease.objects.get(rendition="720p").epoch
-    assert not in_redis(encode, broadcast, "720p", epoch, now)
+    assert not encode(broadcast, "720p", epoch, now)
 
 
 def test_where_nobody_publishes_nothing_changes(broadcast: Broadcast, now: dt.datetime) -> None:
