@@ -27,14 +27,13 @@ function patience() {
   return new Promise((over) => setTimeout(over, PATIENCE_MS));
 }
 
-async function styles() {
-  const link = document.getElementById("chat-style");
+async function style(link) {
   if (!link.sheet) await new Promise((there) => (link.onload = link.onerror = there));
   link.media = "all";
 }
 
 await Promise.race([playing(), silent(), patience()]);
-await styles();
+await Promise.all([...document.querySelectorAll(".chat-style")].map(style));
 try {
   await import("live/chat-panel");
 } catch {
