@@ -7,9 +7,10 @@ from typing import NamedTuple
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from accounts import mailing
-from accounts.models import Follow, User
+from accounts.models import Channel, Follow, User
 from accounts.requests import SignedInRequest
 from streams.models import Broadcast
 
@@ -18,12 +19,17 @@ class Followed(NamedTuple):
     follow: Follow
     broadcast: Broadcast | None  # that is on
 
+    @property
+    def channel(self) -> Channel:
+        return self.follow.channel
+
 
 @login_required
 def following(request: SignedInRequest) -> HttpResponse:
     rows = followed(request.user)
     context = {
         "live": [row for row in rows if row.broadcast],
+        "now": timezone.now(),
         "rest": [row for row in rows if not row.broadcast],
         "unreached": any(row.follow.by_mail for row in rows) and not mailing.is_reached(request.user),
     }

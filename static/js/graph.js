@@ -5,13 +5,13 @@
 // kind="bars", top="lowest upper end", window="seconds that are shown at most, 0: all", height, digits.
 // Colours are the page's (.graph-ink-N, .graph-axis, .graph-grid); the summary is what a screen reader is told.
 
+import { language } from "live/i18n";
 import uPlot from "uplot";
 
 const YOUNG_S = 60; // a window is at least so wide
 const SLOW_MS = 5000; // between two pictures, where somebody wants less motion
 const less = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const language = document.documentElement.lang || undefined;
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 const clockWithSeconds = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 

@@ -27,7 +27,8 @@ def test_who_follows_nobody_is_told_how(at_home: Client) -> None:
 def test_what_is_live_comes_first_with_its_picture(at_home: Client, bob: User, channel: Channel, mallory: User) -> None:
     Follow.objects.create(user=bob, channel=channel)
     Follow.objects.create(user=bob, channel=mallory.channel)
-    broadcast_of(mallory.channel, Broadcast.State.LIVE, title="<b>Evil</b>")
+    Channel.objects.filter(owner=mallory).update(title="<b>Evil</b>")
+    broadcast_of(mallory.channel, Broadcast.State.LIVE)
     broadcast_of(channel, Broadcast.State.ENDED)
     page = text(at_home.get("/following/"))
     assert "/live/mallory/thumbnail.jpg" in page and "/live/alice/thumbnail.jpg" not in page
