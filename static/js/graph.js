@@ -101,7 +101,7 @@ class LiveGraph extends HTMLElement {
       legend: { show: several, live: several },
       scales: { x: { time: false, range: (plot, low, high) => this.#span(low, high) }, y: { range: (plot, low, high) => this.#range(low, high) } },
       axes: [
-        { ...axis, size: 26, space: 70, values: (plot, marks) => marks.map((mark) => this.#moment(mark, clock)) },
+        { ...axis, size: 26, space: 70, values: (plot, marks) => once(marks.map((mark) => this.#moment(mark, clock))) },
         { ...axis, size: 52, space: 28, values: (plot, marks) => marks.map((mark) => short.format(mark)) },
       ],
       series: [
@@ -120,7 +120,7 @@ class LiveGraph extends HTMLElement {
       width: bars ? 0 : 1.75,
       fill: bars ? stroke : this.#data.series.length > 1 ? undefined : ink(this, "graph-fill"),
       paths: bars ? uPlot.paths.bars({ size: [0.7, 24] }) : undefined,
-      points: { show: this.#data.x.length < 2 },
+      points: { show: () => this.#data.x.length < 2 },
       value: (plot, value) => (value === null || value === undefined ? "–" : `${this.words(value)} ${this.getAttribute("unit")}`),
     };
   }
@@ -184,6 +184,11 @@ function columns({ x, series }) {
 
 function names({ series }) {
   return series.some(({ values }) => values.some((value) => value !== null)) ? series.map(({ name }) => name).join("|") : "";
+}
+
+// A minute is written where it begins.
+function once(words) {
+  return words.map((word, n) => (word === words[n - 1] ? "" : word));
 }
 
 customElements.define("live-graph", LiveGraph);
