@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from allauth.mfa.totp.internal.auth import TOTP
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -25,6 +26,7 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         print(json.dumps(ORDERS[order.pop("order")](**order)), flush=True)
+        connection.close()  # PostgreSQL may be another one at the next order
 
 
 def join(name: str, is_staff: bool, latency: str, reconnect_s: int) -> str:
