@@ -29,13 +29,25 @@ class Shown(NamedTuple):
     pictured_at: dt.datetime | None = None
 
 
+class Sight:
+    """While Redis is away no picture can be seen, so that none is missed."""
+
+    blind_at: dt.datetime | None = None  # at the last look of that kind
+
+    def since(self, pictured_at: dt.datetime | None) -> dt.datetime | None:
+        return max(pictured_at, self.blind_at) if pictured_at and self.blind_at else pictured_at
+
+
+sight = Sight()
+
+
 def look(streams: dict[str, Stream], now: dt.datetime) -> None:
     live = list(Broadcast.objects.filter(state__in=Broadcast.OPEN).select_related("channel"))
-    shown = _shown(live)
+    shown = _shown(live, now)
     for broadcast in live:
         stream = streams.get(broadcast.ingest_name)
         _notice_publisher(broadcast, stream, now)
-        reason = verdict(broadcast, stream, now, shown[broadcast.id].pictured_at)
+        reason = verdict(broadcast, stream, now, sight.since(shown[broadcast.id].pictured_at))
         if reason:
             log.info("broadcast %s: %s", broadcast.id, reason)
             _carry_out(broadcast, reason, now)
@@ -47,7 +59,7 @@ def look(streams: dict[str, Stream], now: dt.datetime) -> None:
         load.balance(live, now)
 
 
-def _shown(live: list[Broadcast]) -> dict[str, Shown]:
+def _shown(live: list[Broadcast], now: dt.datetime) -> dict[str, Shown]:
     async def read(redis: Redis) -> dict[str, Shown]:
         return {broadcast.id: await _read(redis, broadcast) for broadcast in live}
 
@@ -55,6 +67,7 @@ def _shown(live: list[Broadcast]) -> dict[str, Shown]:
         return segment_cache.with_segments(read)
     except RedisError as error:
         log.warning("segments Redis: %s", type(error).__name__)
+        sight.blind_at = now
         return {broadcast.id: Shown(broadcasts.page(broadcast, broadcast.started_at)) for broadcast in live}
 
 

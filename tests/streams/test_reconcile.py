@@ -107,6 +107,11 @@ def now() -> dt.datetime:
     return timezone.now()
 
 
+@pytest.fixture(autouse=True)
+def has_seen_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "sight", reconcile.Sight())
+
+
 @pytest.fixture
 def broadcast(db: None, now: dt.datetime, rtmp_server: RtmpServer) -> Broadcast:
     channel = own_channel()
@@ -180,6 +185,23 @@ def test_a_broadcast_without_pictures_ends_and_its_publisher_is_dropped(
     reconcile.look(sending(broadcast), after(now, NO_MEDIA_S))
     broadcast.refresh_from_db()
     assert broadcast.end_reason == "no_media" and rtmp_server.dropped == [broadcast.ingest_name]
+
+
+def test_a_picture_is_not_missed_while_redis_is_away(broadcast: Broadcast, now: dt.datetime, settings: Settings) -> None:
+    """As when it was paused: it answers again, with a last picture from before."""
+
+    async def last_picture(redis: Redis) -> None:
+        writer = await begun(redis, broadcast.id, "source")
+        await writer.store(part(10), b"one", int(now.timestamp() * 1000))
+
+    in_redis(last_picture)
+    there, settings.SEGMENTS_REDIS_URL = settings.SEGMENTS_REDIS_URL, NOWHERE
+    reconcile.look(sending(broadcast), after(now, NO_MEDIA_S))
+    settings.SEGMENTS_REDIS_URL = there
+    for seconds, reason in ((NO_MEDIA_S + 1, ""), (2 * NO_MEDIA_S, "no_media")):
+        reconcile.look(sending(broadcast), after(now, seconds))
+        broadcast.refresh_from_db()
+        assert broadcast.end_reason == reason
 
 
 def test_a_publisher_without_a_broadcast_is_dropped(broadcast: Broadcast, now: dt.datetime, rtmp_server: RtmpServer) -> None:
