@@ -20,7 +20,7 @@ LEFT_OUT = (".git", "var", ".venv", "node_modules", "vendor", "__pycache__", ".m
 RUN_S = 300
 SITE = "var/mutated"
 FAILED = 1  # pytest's status where tests have failed
-ENCODERS = "tests/faults/test_encoders.py"
+WORKERS = "tests/faults/test_workers.py"
 PUBLISHERS = "tests/faults/test_publishers.py"
 
 
@@ -39,14 +39,14 @@ MUTATIONS = [
         "streams/cache_scripts.py",
         "if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end",
         "",
-        f"{ENCODERS}::test_what_a_worker_writes_that_was_paused_is_refused",
+        f"{WORKERS}::test_what_a_worker_writes_that_was_paused_is_refused",
     ),
     Mutation(
         "no death signal",
         "streams/child.py",
         '*("setpriv", "--pdeathsig", "KILL", *argv)',
         "*argv",
-        f"{ENCODERS}::test_encoders_that_wait_for_a_frame_die_with_their_worker",
+        f"{WORKERS}::test_encoders_that_wait_for_a_frame_die_with_their_worker",
     ),
     Mutation(
         "no client id check",
@@ -60,14 +60,14 @@ MUTATIONS = [
         "streams/broadcasts.py",
         "if not broadcast.channel.reconnect_s:",
         "if broadcast.channel:",
-        f"{ENCODERS}::test_a_killed_rtmp_server_costs_a_reconnect_and_no_more",
+        f"{WORKERS}::test_a_killed_rtmp_server_costs_a_reconnect_and_no_more",
     ),
     Mutation(
         "no reconciler",
         "streams/reconcile.py",
         "    for broadcast_id, rendition, failures in leases.overdue():\n",
         "    for broadcast_id, rendition, failures in leases.overdue()[:0]:\n",
-        f"{ENCODERS}::test_a_worker_that_is_killed_has_a_successor",
+        f"{WORKERS}::test_a_worker_that_is_killed_has_a_successor",
     ),
 ]
 
@@ -91,7 +91,7 @@ def mutate(checkout: Path, mutation: Mutation) -> None:
 def is_noticed(checkout: Path, mutation: Mutation) -> bool:
     """Whether the test fails, as it should."""
     pytest = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", "-p", "no:rerunfailures", mutation.test]
-    own = mutation.test.startswith(ENCODERS)  # it starts its site by itself
+    own = mutation.test.startswith(WORKERS)  # it starts its site by itself
     command = pytest if own else [sys.executable, "-m", "deploy.local.stack", SITE, "--run", *pytest]
     environment = os.environ | {"LIVESTREAM_ENV": "deploy/example.env"} if own else dict(os.environ)
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=RUN_S)
