@@ -50,7 +50,7 @@ RECORD_AFTER_S = 6  # by then the source has been measured
 REFUSED = {"codec", "no_video", "no_media"}
 FAILED = {"encoder_failed", "no_encoder"}
 LEFT = {"stopped", "lost"}  # by itself
-TOLD = {"already_live", "suspended"}  # the streamer is told of an attempt
+TOLD = {"already_live", "no_encoder", "suspended"}  # the streamer is told of an attempt
 
 
 class PublishRefused(Exception):
