@@ -90,15 +90,18 @@ if epoch and tonumber(epoch) > tonumber(ARGV[1]) then return 'FENCED' end
 """
 )
 
-# ARGV epoch, the opening's fields (missing only where Redis was emptied) → 'OK' | 'FENCED'
+# Where the encoder before has offered its place, it goes on until this one has stored something.
+# ARGV epoch, the opening's fields (missing only where Redis was emptied) → 'OK' | 'OFFERED' | 'FENCED'
 BEGIN = (
     JOB
     + """
-redis.call('HSET', base, 'epoch', ARGV[1], 'frames', 0)
+local offered = epoch and redis.call('HGET', base, 'offered') == epoch
+redis.call('HDEL', base, 'offered', 'from')
+if not offered then redis.call('HSET', base, 'epoch', ARGV[1], 'frames', 0) end
 redis.call('EXPIRE', base, TTL)
 for i = 2, #ARGV, 2 do redis.call('HSETNX', master, ARGV[i], ARGV[i + 1]) end
 redis.call('EXPIRE', master, TTL)
-return 'OK'
+return offered and 'OFFERED' or 'OK'
 """
 )
 
@@ -106,6 +109,28 @@ FENCE = (
     JOB
     + """
 if not epoch then return 'FORGOTTEN' end
+"""
+)
+
+# ARGV epoch
+OFFER = (
+    FENCE
+    + """
+redis.call('HSET', base, 'offered', ARGV[1])
+return 'OK'
+"""
+)
+
+# From which segment on the successor writes: the first that has nothing of the one before.
+# ARGV epoch, the segment that it has come to → media sequence number
+TAKE = (
+    FENCE
+    + """
+local record = redis.call('LINDEX', base .. ':timeline', -1)
+local last, msn = record and cjson.decode(record)[4][1], tonumber(ARGV[2])
+if last and last >= msn then msn = last + 1 end
+redis.call('HSET', base, 'from', msn)
+return msn
 """
 )
 
@@ -179,6 +204,13 @@ STORE = (
     FENCE
     + SEAL
     + """
+local from, msn = tonumber(redis.call('HGET', base, 'from')), cjson.decode(ARGV[2])[1]
+if tonumber(epoch) < tonumber(ARGV[1]) then
+  redis.call('HSET', base, 'epoch', ARGV[1])
+  redis.call('HDEL', base, 'from')
+elseif from and msn >= from then
+  return 'FENCED'
+end
 local n, now = redis.call('HINCRBY', base, 'n', 1), tonumber(ARGV[4])
 local record = '[' .. n .. ',"part",' .. ARGV[1] .. ',' .. ARGV[2] .. ']'
 redis.call('SET', base .. ':part:' .. ARGV[1] .. '-' .. n, ARGV[3], 'EX', PART_TTL)
@@ -196,11 +228,13 @@ return n
 """
 )
 
-# A second of the source, with how far every rendition has got, how many frames of it there are, and what the sound's job measured.
+# A second of the source, with how far every rendition has got, how many frames of it there are, and what the sound's job
+# measured.
 # ARGV epoch, figures, how many are kept
 NOTE = (
     FENCE
     + """
+if tonumber(epoch) < tonumber(ARGV[1]) then return 'OK' end -- the one before still does
 local prefix, ends, frames = string.sub(master, 1, -7), {}, {}
 for name in string.gmatch(redis.call('HGET', master, 'expected') or '', '[^,]+') do
   local record = redis.call('LINDEX', prefix .. name .. ':timeline', -1)

@@ -31,9 +31,10 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 
 
 @asynccontextmanager
-async def announced(worker: str, slots: int) -> AsyncIterator[None]:
+async def announced(worker: str, slots: int, leaving: asyncio.Event) -> AsyncIterator[None]:
+    """Until it is leaving."""
     async with segment_cache.connect() as redis:
-        announcing = asyncio.create_task(_announce(redis, f"{worker}:{slots}"))
+        announcing = asyncio.create_task(_announce(redis, f"{worker}:{slots}", leaving))
         try:
             yield
         finally:
@@ -42,19 +43,23 @@ async def announced(worker: str, slots: int) -> AsyncIterator[None]:
                 await redis.zrem(WORKERS, f"{worker}:{slots}")
 
 
-async def _announce(redis: Redis, member: str) -> None:
-    while True:
+async def _announce(redis: Redis, member: str, leaving: asyncio.Event) -> None:
+    while not leaving.is_set():
         try:
             await redis.eval(ANNOUNCE, 1, WORKERS, member)
         except RedisError as error:
             log.warning("segments Redis: %s; slots are announced again", type(error).__name__)
-        await asyncio.sleep(ANNOUNCE_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANNOUNCE_S):
+                await leaving.wait()
+    with suppress(RedisError):
+        await redis.zrem(WORKERS, member)
 
 
-async def slots(redis: Redis) -> int | None:
-    """Of all workers that live; None where none has said so: whether one encodes is then seen when it does."""
-    members: list[bytes] = await redis.eval(LIVING, 1, WORKERS)
-    return sum(int(member.rpartition(b":")[2]) for member in members) if members else None
+async def slots(redis: Redis, but: str = "") -> int | None:
+    """Of all workers that live, but one; None where none has said so: whether one encodes is then seen when it does."""
+    members = [member.decode().rpartition(":") for member in await redis.eval(LIVING, 1, WORKERS)]
+    return sum(int(number) for worker, _, number in members if worker != but) if members else None
 
 
 def room() -> int:

@@ -94,9 +94,11 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
     """Encode until the stream ends, the lease is lost in Redis, or the rendition makes no sense. Cancel it to stop."""
     writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
     try:
-        await writer.begin(job.opening)
+        is_offered = await writer.begin(job.opening)
         async with clock.follow(redis, job.broadcast_id, watermarks=job.rendition == AUDIO) as view:
-            return await _children(job, writer, packager(job, writer, view), first_part)
+            pack = packager(job, writer, view)
+            pack.first = None if is_offered else 0
+            return await _children(job, writer, pack, first_part)
     except Fenced:
         return Outcome.FENCED
     except Forgotten:

@@ -7,21 +7,25 @@ import logging
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
 from pymongo.errors import PyMongoError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from accounts import purge as accounts_purge
 from streams import (
     audience,
     broadcasts,
+    capacity,
     encoder,
     figures,
     leases,
@@ -37,11 +41,14 @@ from streams.documents import Audience
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO, Profile
 from streams.models import Broadcast
-from streams.worker import STALLED_S
+from streams.worker import LEAVING, STALLED_S
+from streams.worker import name as worker_name
 
 log = logging.getLogger(__name__)
 
 STEADY_S = 30  # an encoder that ran for longer and then failed has not failed in a row
+CLAIMED_S = 3  # a successor that is there claims at once
+LOOK_S = 0.1
 RECORD_ATTEMPTS = 12  # the last some two hours after the first
 
 P = ParamSpec("P")
@@ -73,7 +80,7 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
     try:
         job = await in_database(_job)(broadcast_id, rendition, epoch)
         with metrics.encodes.labels(rendition).track_inprogress():
-            outcome = await _encode(job)
+            outcome = await _encode(job, context.additional_context[LEAVING])
     except asyncio.CancelledError:
         outcome = Outcome.CANCELLED
         raise
@@ -90,7 +97,7 @@ def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome, st
     broadcasts.wake_reconciler()
 
 
-async def _encode(job: Job) -> Outcome:
+async def _encode(job: Job, leaving: asyncio.Event) -> Outcome:
     """The child and the lease run side by side; the first to end ends both."""
 
     async def first_part() -> None:
@@ -99,29 +106,58 @@ async def _encode(job: Job) -> Outcome:
 
     async with segment_cache.connect() as redis:
         encoding = asyncio.create_task(encoder.run(job, redis, first_part))
-        renewing = asyncio.create_task(_renew(job))
+        holding = asyncio.create_task(_hold(job, redis, leaving))
         try:
-            await asyncio.wait({encoding, renewing}, return_when=asyncio.FIRST_COMPLETED)
-            if encoding.done():
-                return encoding.result()
-            renewing.result()
-            return Outcome.FENCED
+            await asyncio.wait({encoding, holding}, return_when=asyncio.FIRST_COMPLETED)
+            return encoding.result() if encoding.done() else holding.result()
         finally:
-            for task in (encoding, renewing):
+            for task in (encoding, holding):
                 task.cancel()
-            await asyncio.gather(encoding, renewing, return_exceptions=True)
+            await asyncio.gather(encoding, holding, return_exceptions=True)
 
 
-async def _renew(job: Job) -> None:
-    """Returns when the lease is lost; while PostgreSQL is away nobody can claim it, so encoding goes on."""
-    while True:
-        await asyncio.sleep(leases.RENEW_S)
+async def _hold(job: Job, redis: Redis, leaving: asyncio.Event) -> Outcome:
+    """Returns when the lease is lost; while PostgreSQL is away nobody can claim it, so encoding goes on. When this worker is
+    leaving, when nobody takes the place."""
+    while not await _within(leases.RENEW_S, leaving):
         try:
             await in_database(leases.renew)(job.broadcast_id, job.rendition, job.epoch)
         except leases.LeaseLost:
-            return
+            return Outcome.FENCED
         except (OperationalError, InterfaceError) as error:
             log.warning("lease not renewed, encoding on: %s", type(error).__name__)
+    if await _is_taken_over(job, redis):
+        await asyncio.Event().wait()  # the successor's first part ends the encoding
+    return Outcome.CANCELLED
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+async def _is_taken_over(job: Job, redis: Redis) -> bool:
+    """Offer the place to another worker, if there is one. Whoever claims it finds this job at work."""
+    try:
+        if not await capacity.slots(redis, but=worker_name("encode")):
+            return False
+        await segment_cache.Writer(redis, job.broadcast_id, job.rendition, job.epoch).offer()
+        await in_database(_offer)(job)
+        async with asyncio.timeout(CLAIMED_S):
+            while not await in_database(leases.is_taken)(job.broadcast_id, job.rendition, job.epoch):
+                await asyncio.sleep(LOOK_S)
+    except (OperationalError, InterfaceError, RedisError, segment_cache.Fenced, segment_cache.Forgotten, TimeoutError) as error:
+        log.info("nobody takes over: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _offer(job: Job) -> None:
+    with transaction.atomic():
+        leases.offer(job.broadcast_id, job.rendition, job.epoch)
+        broadcasts.defer_encode(job.broadcast_id, job.rendition)
 
 
 def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:

@@ -54,10 +54,19 @@ SET expires_at = clock_timestamp(), suspect_since = clock_timestamp() - interval
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
 """
 
+OFFER = """
+UPDATE streams_encodelease SET expires_at = clock_timestamp() - interval '1 millisecond', suspect_since = NULL
+WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
+"""
+
 REVOKE = """
 UPDATE streams_encodelease
 SET epoch = epoch + 1, expires_at = clock_timestamp(), suspect_since = NULL, failures = 0
 WHERE broadcast_id = %(broadcast)s AND NOT withdrawn
+"""
+
+TAKEN = """
+SELECT FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch > %(epoch)s
 """
 
 WITHDRAW = """
@@ -67,7 +76,8 @@ WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s RETURNING epoch
 
 SHED = """
 UPDATE streams_encodelease
-SET withdrawn = true, shed_at = %(now)s, sheds = sheds + 1, balanced_at = %(now)s, epoch = epoch + 1, expires_at = clock_timestamp()
+SET withdrawn = true, shed_at = %(now)s, sheds = sheds + 1, balanced_at = %(now)s,
+    epoch = epoch + 1, expires_at = clock_timestamp()
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s RETURNING epoch
 """
 
@@ -174,6 +184,20 @@ def release(
     }
     with connection.cursor() as cursor:
         cursor.execute(RELEASE, args)
+
+
+def offer(broadcast_id: str, rendition: str, epoch: int) -> None:
+    """Somebody else may claim it at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(OFFER, {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch})
+
+
+def is_taken(broadcast_id: str, rendition: str, epoch: int) -> bool:
+    """Whether somebody has claimed it since."""
+    lease = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch}
+    with connection.cursor() as cursor:
+        cursor.execute(TAKEN, lease)
+        return cursor.fetchone() is not None
 
 
 def revoke(broadcast_id: str) -> None:

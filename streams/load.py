@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams import broadcasts, capacity, leases, segment_cache, shedding
+from streams.advice import Second
 from streams.models import Broadcast
-from streams.shedding import Second, Shed, Watched
+from streams.shedding import Shed, Watched
 
 log = logging.getLogger(__name__)
 

@@ -51,6 +51,7 @@ class Packager(ABC):
         self.segment: Tick | None = None  # the one that is open
         self.last: Frame | None = None
         self.pace = Pace()
+        self.first: int | None = 0  # the first segment that is its own; None: to be told by the encoder before
 
     def expect(self) -> None:
         """A new ffmpeg has been started, and waits for the publisher."""
@@ -108,6 +109,8 @@ class Packager(ABC):
     async def store(self, cuts: list[Cut]) -> None:
         for cut in cuts:
             assert self.segment
+            if self.first is None or cut.msn < self.first:
+                continue
             part = Part(
                 number=0,
                 epoch=self.writer.epoch,
@@ -126,6 +129,8 @@ class Packager(ABC):
         if tick:
             await self.store(self.cutter.close())  # what is open still belongs to the segment before
             self.segment = tick
+            if self.first is None:
+                self.first = await self.writer.take(tick.msn)
         await self.store(self.cutter.push(frame, tick.msn if tick else None))
 
 

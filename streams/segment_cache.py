@@ -6,7 +6,8 @@ writes are harmless. `{ID}` is the hash tag: a broadcast's keys live on one node
     hls:{ID}:master      hash: began_ms, part_ms, expected; r:NAME → Variant or "absent"; again:NAME; sealed, target_s; ended
     hls:{ID}:clock       hash: era, offset_ms, pairs ("MSN@PTS …", the newest last), at_ms (when that was), next, shape; before:
                          era, offset and pairs of the era before
-    hls:{ID}:R           hash: epoch, n (the last record's number), init (the last init's number), frames (of this epoch)
+    hls:{ID}:R           hash: epoch, n (the last record's number), init (the last init's number), frames (of this epoch);
+                         offered (by this epoch), from (which segment on the next one writes)
     hls:{ID}:R:timeline  list of records
     hls:{ID}:R:init:N, hls:{ID}:R:part:EPOCH-N
     hls:{ID}:ingest      hash: rendition → what its job measured
@@ -42,7 +43,7 @@ T = TypeVar("T")
 AUDIO = "audio"
 THUMBNAIL_S = 600  # the last one is made a poster soon after the end
 HEALTH_SAMPLES = 600  # ten minutes
-SCRIPTS = ("BEGIN", "INIT", "REPORT", "STORE", "BOUNDARY", "ERA", "RESHAPE", "NOTE")
+SCRIPTS = ("BEGIN", "OFFER", "TAKE", "INIT", "REPORT", "STORE", "BOUNDARY", "ERA", "RESHAPE", "NOTE")
 
 
 class Fenced(Exception):
@@ -172,9 +173,18 @@ class Writer:
             raise Forgotten
         return answer
 
-    async def begin(self, opening: Opening) -> None:
-        """Put this epoch in force: lower ones are refused from now on."""
-        await self._run("BEGIN", *opening.fields())
+    async def begin(self, opening: Opening) -> bool:
+        """Put this epoch in force: lower ones are refused from now on. True where the one before has offered its place: then
+        they are refused once this one has stored something."""
+        return bool(await self._run("BEGIN", *opening.fields()) == b"OFFERED")
+
+    async def offer(self) -> None:
+        """Whoever begins next takes over without a gap."""
+        await self._run("OFFER")
+
+    async def take(self, msn: int) -> int:
+        """Take the place that was offered; returns the first segment that is this one's, and no longer the other's."""
+        return int(await self._run("TAKE", msn))
 
     async def init(self, data: bytes) -> int:
         """Store an init section; returns its number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -30,6 +31,7 @@ ENCODE = "encode"
 HEARTBEAT_S = 1
 STALLED_S = 30  # a starting worker prunes every worker that is silent for longer: one limit in all pools
 ABOUT = {"broadcast_id": "broadcast", "rendition": "rendition"}  # arguments of jobs
+LEAVING = "leaving"
 POLL_S = 1  # a lost LISTEN is never restored: the polls are the guarantee
 RETRY_S = 1
 POOL: dict[str, Any] = {"timeout": 3, "reconnect_timeout": 2}  # or the pool would try ever more rarely
@@ -80,21 +82,37 @@ async def named(run: AsyncCallNext, context: JobContext, worker: Worker) -> Any:
         return await run()
 
 
-async def work(queue: str, concurrency: int) -> None:
+async def work(queue: str, concurrency: int, leaving: asyncio.Event, grace_s: float = 0) -> None:
+    """Until SIGTERM or SIGINT; jobs find in their context that it is LEAVING, and have `grace_s` to end."""
     connector = PatientConnector(kwargs=connector_params(), configure=commit_each, min_size=1, max_size=2, **POOL)
     pool = app.with_connector(connector)
     if queue == ENCODE:  # to defer what is due it would ask by Django's connection, which does not wait
         pool.periodic_registry = PeriodicRegistry()
     async with pool.open_async() as worker:
-        await worker.run_worker_async(
-            queues=[queue],
-            name=name(queue),
-            concurrency=concurrency,
-            update_heartbeat_interval=HEARTBEAT_S,
-            stalled_worker_timeout=STALLED_S,
-            shutdown_graceful_timeout=0,
-            fetch_job_polling_interval=POLL_S,
-            abort_job_polling_interval=POLL_S,
-            worker_middleware=[named],
-            delete_jobs="always",  # the log says how they ended
+        running = asyncio.create_task(
+            worker.run_worker_async(
+                queues=[queue],
+                name=name(queue),
+                concurrency=concurrency,
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=STALLED_S,
+                shutdown_graceful_timeout=grace_s,
+                fetch_job_polling_interval=POLL_S,
+                abort_job_polling_interval=POLL_S,
+                worker_middleware=[named],
+                additional_context={LEAVING: leaving},
+                install_signal_handlers=False,
+                delete_jobs="always",  # the log says how they ended
+            )
         )
+
+        def leave() -> None:
+            if not leaving.is_set():
+                leaving.set()
+                running.cancel()
+
+        for each in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(each, leave)
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.result()

@@ -56,11 +56,12 @@ MAY_IMPORT = {
     "streams.purge": "streams.documents streams.models",
     "streams.following": "accounts streams.models",
     "streams.shedding": "streams.advice streams.ladder",
-    "streams.load": "streams.broadcasts streams.capacity streams.leases streams.models streams.segment_cache streams.shedding",
+    "streams.load": "streams.advice streams.broadcasts streams.capacity streams.leases streams.models streams.segment_cache"
+    " streams.shedding",
     "streams.reconcile": "streams.broadcasts streams.load streams.models streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
     " streams.thumbnails"
-    " streams.broadcasts streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
+    " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
     "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"
     " streams.segment_cache streams.watch",

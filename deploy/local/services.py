@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from deploy import commands
@@ -39,6 +40,6 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
         pool(env, "origin", workers=1),
         pool(env, "chat", workers=os.cpu_count() or 1),
         varnish(instance),
-        worker(env, "encoder"),
+        replace(worker(env, "encoder"), stop_s=15),  # it hands over
         worker(env, "jobs"),
     ]

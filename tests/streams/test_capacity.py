@@ -43,9 +43,14 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 async def test_workers_are_counted_while_they_run(redis: Redis) -> None:
     assert await capacity.slots(redis) is None
-    async with capacity.announced("alpha", 20), capacity.announced("beta", 4):
+    leaving = asyncio.Event()
+    async with capacity.announced("alpha", 20, asyncio.Event()), capacity.announced("beta", 4, leaving):
         async with asyncio.timeout(5):
             while await capacity.slots(redis) != 24:
+                await asyncio.sleep(0.01)
+            assert await capacity.slots(redis, but="alpha") == 4
+            leaving.set()
+            while await capacity.slots(redis) != 20:
                 await asyncio.sleep(0.01)
     assert await capacity.slots(redis) is None
 

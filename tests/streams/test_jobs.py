@@ -17,11 +17,13 @@ from pymongo.errors import ConnectionFailure
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from streams import broadcasts, encoder, jobs, leases, packager, rtmp, segment_cache
+from streams import broadcasts, capacity, encoder, jobs, leases, packager, rtmp, segment_cache
 from streams.documents import Audience
 from streams.hls.fmp4 import Malformed
 from streams.models import Broadcast, EncodeLease
 from streams.rtmp import Stream
+from streams.segment_cache import Writer
+from streams.worker import LEAVING
 from tests.broadcasts import broadcast_of
 from tests.streams.fake_ffmpeg import WAIT, Fake, fake
 from tests.streams.rig import (
@@ -67,9 +69,9 @@ def broadcast() -> Broadcast:
     return broadcast_of(own_channel(), "publishing", ingest_name=random_id(), ladder=["source", "audio"], profile=PROFILE)
 
 
-async def encode(broadcast: Broadcast, rendition: str = "source") -> str:
+async def encode(broadcast: Broadcast, rendition: str = "source", leaving: asyncio.Event | None = None) -> str:
     async with asyncio.timeout(SOON_S):
-        context: Any = SimpleNamespace(job=None)
+        context: Any = SimpleNamespace(job=None, additional_context={LEAVING: leaving or asyncio.Event()})
         result: str = await jobs.encode(context, broadcast.id, rendition)
         return result
 
@@ -116,6 +118,58 @@ async def test_a_job_holds_and_renews_its_lease_while_it_encodes(broadcast: Broa
     assert await ask(leases.live, broadcast.id) == {"source"}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_who_leaves_encodes_until_the_successor_has_stored_something(
+    broadcast: Broadcast, fake: Fake, settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others(monkeypatch, 4)
+    leaving = asyncio.Event()
+    picture(fake, settings, WAIT)
+    running = asyncio.create_task(encode(broadcast, leaving=leaving))
+    await until_stored(redis, broadcast)
+    leaving.set()
+    epoch = await claimed(broadcast)
+    assert [job.args["rendition"] async for job in ProcrastinateJob.objects.filter(task_name="encode")] == ["source"]
+    successor = Writer(redis, broadcast.id, "source", epoch)
+    assert await successor.begin(await ask(broadcasts.reopening, broadcast))
+    assert fake.running() and not running.done()
+    await successor.store(part(await successor.take(99), epoch=epoch), b"first", NOW)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (await lease(broadcast)).epoch == epoch and await ask(leases.live, broadcast.id) == {"source"}
+
+
+@pytest.mark.parametrize("slots", [0, 4])
+async def test_who_leaves_without_a_successor_stops(
+    broadcast: Broadcast, fake: Fake, settings: Settings, monkeypatch: pytest.MonkeyPatch, slots: int
+) -> None:
+    """There is no other worker, or none has a slot that is free."""
+    others(monkeypatch, slots)
+    monkeypatch.setattr(jobs, "CLAIMED_S", 0.2)
+    leaving = asyncio.Event()
+    picture(fake, settings, WAIT)
+    running = asyncio.create_task(encode(broadcast, leaving=leaving))
+    await until_running(fake)
+    leaving.set()
+    assert await running == "the worker is stopping"
+    assert not fake.running() and await ask(leases.live, broadcast.id) == set()
+
+
+def others(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    async def slots(redis: Redis, but: str = "") -> int | None:
+        return number
+
+    monkeypatch.setattr(capacity, "slots", slots)
+
+
+async def claimed(broadcast: Broadcast) -> int:
+    async with asyncio.timeout(SOON_S):
+        while True:
+            try:
+                return await ask(leases.claim, broadcast.id, "source", "two")
+            except leases.LeaseHeld:
+                await asyncio.sleep(0.02)
 
 
 async def test_a_job_whose_ffmpeg_ends_makes_room_and_has_failed_once(

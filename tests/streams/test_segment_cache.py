@@ -13,7 +13,7 @@ from streams import segment_cache
 from streams.cache_scripts import ALIVE_MS, CLOCK_PAIRS, FIRST_MSN, LATE_AUDIO_MS, LATE_MS, TIMELINE_RECORDS
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import End, Part, Timeline, decode
-from streams.segment_cache import Clock, Fenced, Forgotten, Master
+from streams.segment_cache import Clock, Fenced, Forgotten, Master, Writer
 from tests.streams.rig import EXPECTED, NOW, begun, boundary, broadcast_id, opening, part, random_id, redis, variant
 
 __all__ = ["broadcast_id", "redis"]
@@ -65,6 +65,49 @@ async def test_a_lower_epoch_does_not_move_the_segment_clock(redis: Redis, broad
         with pytest.raises(Fenced):
             await late
     assert await segment_cache.clock(redis, broadcast_id) == Clock(0, NOW, [(tick.msn, 0)], NOW, 0)
+
+
+async def offered(redis: Redis, broadcast_id: str) -> tuple[Writer, Writer]:
+    """An encoder that has offered its place, and the one that has begun since."""
+    old = await begun(redis, broadcast_id, "source", epoch=1)
+    await old.store(part(10), b"one", NOW)
+    await old.offer()
+    new = Writer(redis, broadcast_id, "source", 2)
+    assert await new.begin(opening(broadcast_id))
+    return old, new
+
+
+async def test_an_encoder_that_offers_its_place_goes_on_until_the_next_one_stores(redis: Redis, broadcast_id: str) -> None:
+    old, new = await offered(redis, broadcast_id)
+    await old.store(part(10), b"two", NOW)
+    assert await new.take(11) == 11
+    await old.store(part(10), b"three", NOW)  # the end of the segment before
+    assert await new.store(part(11, epoch=2), b"four", NOW) == 4
+    with pytest.raises(Fenced):
+        await old.store(part(10), b"late", NOW)
+
+
+async def test_the_next_one_begins_with_a_segment_of_which_there_is_nothing(redis: Redis, broadcast_id: str) -> None:
+    old, new = await offered(redis, broadcast_id)
+    assert await new.take(10) == 11
+    await old.store(part(10), b"two", NOW)
+    with pytest.raises(Fenced):
+        await old.store(part(11), b"three", NOW)
+
+
+async def test_a_place_is_offered_once(redis: Redis, broadcast_id: str) -> None:
+    old, new = await offered(redis, broadcast_id)
+    assert not await Writer(redis, broadcast_id, "source", 3).begin(opening(broadcast_id))
+    for late in (old, new):
+        with pytest.raises(Fenced):
+            await late.store(part(11), b"late", NOW)
+
+
+async def test_seconds_are_noted_by_one_of_two(redis: Redis, broadcast_id: str) -> None:
+    old, new = await offered(redis, broadcast_id)
+    await old.note({"at_ms": 1})
+    await new.note({"at_ms": 2})
+    assert [each["at_ms"] for each in await segment_cache.health(redis, broadcast_id)] == [1]
 
 
 async def test_a_rendition_is_not_fenced_by_another(redis: Redis, broadcast_id: str) -> None:

@@ -128,7 +128,7 @@ def test_an_encoder_that_has_just_followed_another_loses_nothing() -> None:
 
 
 lags = st.floats(0, 20, allow_nan=False)
-histories = st.lists(st.fixed_dictionaries({name: lags for name in TRANSCODES}), min_size=SECONDS, max_size=SECONDS)
+histories = st.lists(st.fixed_dictionaries(dict.fromkeys(TRANSCODES, lags)), min_size=SECONDS, max_size=SECONDS)
 
 
 @given(histories)

@@ -1,5 +1,6 @@
 """The worker that encodes: `--slots` renditions at a time."""
 
+import asyncio
 from argparse import ArgumentParser
 
 import uvloop
@@ -9,6 +10,8 @@ from django.core.management.base import BaseCommand
 from streams import capacity
 from streams.metrics import serve
 from streams.worker import name, work
+
+HANDED_OVER_S = 10  # a successor begins with the second keyframe that it sees, at the latest
 
 
 class Command(BaseCommand):
@@ -25,5 +28,6 @@ class Command(BaseCommand):
 
 
 async def encode(slots: int) -> None:
-    async with capacity.announced(name("encode"), slots):
-        await work("encode", slots)
+    leaving = asyncio.Event()
+    async with capacity.announced(name("encode"), slots, leaving):
+        await work("encode", slots, leaving, HANDED_OVER_S)

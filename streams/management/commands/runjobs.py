@@ -1,5 +1,6 @@
 """The worker for everything short."""
 
+import asyncio
 from argparse import ArgumentParser
 
 import uvloop
@@ -18,4 +19,8 @@ class Command(BaseCommand):
     def handle(self, *args: object, metrics: str | None, **options: object) -> None:
         if metrics:
             serve(metrics)
-        uvloop.run(work("jobs", 4))
+        uvloop.run(look_after())
+
+
+async def look_after() -> None:
+    await work("jobs", 4, asyncio.Event())
