@@ -232,10 +232,10 @@ def shed_ones(broadcast_ids: list[str]) -> list[tuple[str, str, dt.datetime, int
         return cursor.fetchall()
 
 
-def balanced_at() -> dt.datetime | None:
-    """When something was last shed or brought back."""
+def balanced_at(broadcast_ids: list[str]) -> dt.datetime | None:
+    """When something of these was last shed or brought back."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT max(balanced_at) FROM streams_encodelease")
+        cursor.execute("SELECT max(balanced_at) FROM streams_encodelease WHERE broadcast_id = ANY(%s)", [broadcast_ids])
         return cursor.fetchone()[0]
 
 

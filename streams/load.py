@@ -31,11 +31,12 @@ def balance(live: Sequence[Broadcast], now: dt.datetime) -> None:
 
 
 def _balance(on: Sequence[Broadcast], now: dt.datetime) -> None:
-    watched, changed_at = _watched(on), leases.balanced_at()
+    ids = [broadcast.pk for broadcast in on]
+    watched, changed_at = _watched(on), leases.balanced_at(ids)
     if found := shedding.to_shed(watched, changed_at, now):
         _shed(*found, now)
         return
-    gone = [Shed(*row) for row in leases.shed_ones([broadcast.pk for broadcast in on])]
+    gone = [Shed(*row) for row in leases.shed_ones(ids)]
     if gone and (back := shedding.to_return(gone, watched, capacity.room(), changed_at, now)):
         _return(back, now)
 

@@ -349,9 +349,9 @@ async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
     looked_up: list[str] = []
     open_ = broadcasts.open
 
-    def noted(event: PublishEvent, now: dt.datetime) -> Broadcast:
+    def noted(event: PublishEvent, now: dt.datetime, silent: str | None = None) -> Broadcast:
         looked_up.append(event.key)
-        return open_(event, now)
+        return open_(event, now, silent)
 
     monkeypatch.setattr(broadcasts, "open", noted)
     answers = [await call(nginx, "publish", f"live_{number}") for number in range(30)]
