@@ -194,9 +194,9 @@ def offer(broadcast_id: str, rendition: str, epoch: int) -> None:
 
 def is_taken(broadcast_id: str, rendition: str, epoch: int) -> bool:
     """Whether somebody has claimed it since."""
-    lease = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch}
+    args: Arguments = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch}
     with connection.cursor() as cursor:
-        cursor.execute(TAKEN, lease)
+        cursor.execute(TAKEN, args)
         return cursor.fetchone() is not None
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis.asyncio import Redis
+
 from streams import capacity
 from streams.segment_cache import with_segments
 from tests.e2e.processes import below, commands, parent, read
@@ -35,7 +37,11 @@ def another_encoder(site: Site, **environment: str) -> Iterator[int]:
 
 
 def announced() -> set[bytes]:
-    return set(with_segments(lambda redis: redis.zrange(capacity.WORKERS, 0, -1)))
+    async def names(redis: Redis) -> set[bytes]:
+        found: list[bytes] = list(await redis.zrange(capacity.WORKERS, 0, -1))  # type: ignore[arg-type]
+        return set(found)
+
+    return with_segments(names)
 
 
 def own(site: Site) -> int:

@@ -77,8 +77,8 @@ def test_a_rendition_whose_ffmpeg_always_fails_is_left_out_alone(alice: Streamer
                 broken.touch()
                 [pid] = [pid for pid, command in ffmpegs(encoder).items() if is_of("480p", command)]
                 os.kill(pid, signal.SIGKILL)
-                until(lambda: failed.refusals[404], GIVEN_UP_S, alice.dashboard)
-            assert set(failed.refusals) == {404}
+                until(lambda: failed.refusals["404"], GIVEN_UP_S, alice.dashboard)
+            assert set(failed.refusals) == {"404"}
             assert other.stood_s <= stream.media("360p").parsed.target_duration and not other.refusals
             assert "480p" not in Stream(alice, client).renditions
             assert "encoder of 480p keeps failing" in alice.dashboard()
