@@ -197,6 +197,7 @@ class LivePlayer extends HTMLElement {
   }
 
   #onError(error) {
+    if (error.details === Hls.ErrorDetails.LEVEL_LOAD_ERROR && error.response?.code === 404) this.#drop(error.context.level);
     if (!error.fatal) return;
     if (error.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - this.#recoveredAt > RECOVER_AGAIN_MS) {
       this.#recoveredAt = performance.now();
@@ -221,12 +222,20 @@ class LivePlayer extends HTMLElement {
       this.#startSound();
       return;
     }
-    hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => (this.#quality.playing = levels[level]));
+    hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => (this.#quality.playing = hls.levels[level]));
     this.#choose();
     const { pinned } = hls.abrController;
     const affordable = levels.findLastIndex((level) => level.bitrate <= this.#estimate * 1.1);
     hls.startLevel = pinned >= 0 ? pinned : Math.max(affordable, 0);
     this.#startLoad();
+  }
+
+  // The site no longer makes it. hls.js has turned to another level by now; the last one stays.
+  #drop(index) {
+    const hls = this.#hls;
+    hls.removeLevel(index);
+    this.#quality.offer(hls.levels, hls.allAudioTracks.length > 0);
+    this.#choose();
   }
 
   // hls.js drops a master playlist's variants without a picture, so that their playlist is loaded itself.

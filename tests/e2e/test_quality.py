@@ -106,6 +106,18 @@ def test_a_chosen_quality_that_could_not_be_loaded_comes_back(bob: Watcher) -> N
     bob.watch(2)
 
 
+def test_a_quality_that_the_site_no_longer_makes_is_dropped(bob: Watcher) -> None:
+    bob.choose("480p")
+    plays(bob, "480p")
+    asked: list[str] = []
+    bob.page.route("**/480p/playlist.m3u8*", lambda route: (asked.append(route.request.url), route.fulfill(status=404)))
+    until(lambda: bob.seen["level"] not in ("480p", None), CHANGE_S, lambda: bob.seen)
+    expect(bob.page.locator("quality-menu option[value='480p']")).to_have_count(0)
+    bob.watch(5)
+    assert len(asked) == 1
+    bob.page.unroute_all()
+
+
 def test_sound_alone_fetches_no_picture(bob: Watcher) -> None:
     words = bob.page.get_by_text("Audio only", exact=True).locator("visible=true")
     bob.choose("audio")
