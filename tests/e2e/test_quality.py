@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.e2e.publisher import H264, TONE, picture
 from tests.e2e.streamer import Streamer
@@ -110,7 +110,12 @@ def test_a_quality_that_the_site_no_longer_makes_is_dropped(bob: Watcher) -> Non
     bob.choose("480p")
     plays(bob, "480p")
     asked: list[str] = []
-    bob.page.route("**/480p/playlist.m3u8*", lambda route: (asked.append(route.request.url), route.fulfill(status=404)))
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=404)
+
+    bob.page.route("**/480p/playlist.m3u8*", refuse)
     until(lambda: bob.seen["level"] not in ("480p", None), CHANGE_S, lambda: bob.seen)
     expect(bob.page.locator("quality-menu option[value='480p']")).to_have_count(0)
     bob.watch(5)

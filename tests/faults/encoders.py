@@ -36,12 +36,11 @@ def another_encoder(site: Site, **environment: str) -> Iterator[int]:
         process.wait(STOPPED_S)
 
 
-def announced() -> set[bytes]:
-    async def names(redis: Redis) -> set[bytes]:
-        found: list[bytes] = list(await redis.zrange(capacity.WORKERS, 0, -1))  # type: ignore[arg-type]
-        return set(found)
+def announced() -> set[object]:
+    async def read(redis: Redis) -> set[object]:
+        return {*await redis.zrange(capacity.WORKERS, 0, -1)}
 
-    return with_segments(names)
+    return with_segments(read)
 
 
 def own(site: Site) -> int:
