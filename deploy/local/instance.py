@@ -169,6 +169,7 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
         "ENCODER_METRICS_LISTEN": encoder,
         "JOBS_METRICS_LISTEN": jobs,
         "LOAD_SHEDDING": "on" if instance.public else "off",  # beside tests and benchmarks encoders may be late
+        "API_ANONYMOUS_PER_MINUTE": "60" if instance.public else "6000",  # they ask from one address, again and again
         "CHAT_ICE_ADDRESSES": "" if instance.public else "127.0.0.1",
         "SUPERVISOR_LISTEN": supervisor,
         "RTMP_URL": f"rtmp://127.0.0.1:{rtmp}/live",
