@@ -445,7 +445,8 @@ def test_heads_that_never_end_are_closed_and_hold_up_nobody(edge_url: str, web: 
         waits.append(time.monotonic() - asked_at)
         readable, _, _ = select.select(sockets, [], [], 0.5)
         for each in readable:
-            assert each.recv(1000) == b""
+            with contextlib.suppress(ConnectionResetError):  # closed while the last line was on its way
+                assert each.recv(1000) == b""
             sockets.remove(each)
         for each in sockets:
             with contextlib.suppress(OSError):  # closed since

@@ -310,8 +310,8 @@ async def test_a_picture_that_leaps_while_silence_is_stored_gets_silence_of_its_
     pack = await waiting(redis, broadcast_id, view)
     store = pack.writer.store
 
-    async def store_and_leap(part: Part, data: bytes, now: int) -> int:
-        number = await store(part, data, now)
+    async def store_and_leap(part: Part, data: bytes, now: int, frames: int) -> int:
+        number = await store(part, data, now, frames)
         await view.update(picture(9_000_000, era=1, number=FIRST_MSN + 1))
         return number
 
