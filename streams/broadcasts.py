@@ -351,22 +351,23 @@ def cut(broadcast: Broadcast, now: dt.datetime) -> bool:
     """An administrator ends a broadcast; its key is refused for a while. False when it had ended before."""
     if not end(broadcast.pk, "admin", now):
         return False
-    until = now + dt.timedelta(seconds=CUT_S)
-    try:
-        StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for="cut_key")
-    except PyMongoError as error:
-        log.warning("the key of broadcast %s is not refused: %s", broadcast.pk, type(error).__name__)
+    _refuse_key(broadcast, "cut_key", now)
     return True
 
 
 def stop(broadcast: Broadcast, now: dt.datetime) -> bool:
     """Its streamer ends a broadcast here; the encoder is kept from beginning another at once. False when it was over."""
+    _refuse_key(broadcast, "held_key", now)
+    return end(broadcast.pk, "streamer", now)
+
+
+def _refuse_key(broadcast: Broadcast, reason: str, now: dt.datetime) -> None:
+    """For a while."""
     until = now + dt.timedelta(seconds=CUT_S)
     try:
-        StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for="held_key")
+        StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for=reason)
     except PyMongoError as error:
         log.warning("the key of broadcast %s is not refused: %s", broadcast.pk, type(error).__name__)
-    return end(broadcast.pk, "streamer", now)
 
 
 def held_until(broadcast: Broadcast, now: dt.datetime) -> dt.datetime | None:
