@@ -29,6 +29,7 @@ from streams.hls.timeline import PRELUDE_MS, PRELUDE_SEGMENTS
 from streams.ingest import PublishEvent, is_older
 from streams.ladder import PRIORITY, Profile, ladder
 from streams.models import Broadcast, Refusal
+from streams.moments import unix_ms
 from streams.segment_cache import with_segments
 
 log = logging.getLogger(__name__)
@@ -195,14 +196,14 @@ def _announce_opening(broadcast: Broadcast, now: dt.datetime) -> None:
 
 def _announce_session(broadcast: Broadcast, now: dt.datetime) -> None:
     async def announce(redis: Redis) -> None:
-        await segment_cache.resume_broadcast(redis, broadcast.id, _ms(now))
+        await segment_cache.resume_broadcast(redis, broadcast.id, unix_ms(now))
         await segment_cache.show(redis, broadcast.channel.name, page(broadcast, now))
 
     with_segments(announce)
 
 
 def opening(broadcast: Broadcast) -> segment_cache.Opening:
-    return segment_cache.Opening(broadcast.id, _ms(broadcast.started_at), broadcast.part_ms, broadcast.ladder)
+    return segment_cache.Opening(broadcast.id, unix_ms(broadcast.started_at), broadcast.part_ms, broadcast.ladder)
 
 
 def reopening(broadcast: Broadcast) -> segment_cache.Opening:
@@ -455,7 +456,7 @@ def _facts(variant: Any) -> dict[str, Any]:
 def page(broadcast: Broadcast, now: dt.datetime) -> dict[str, Any]:
     """What the channel's page shows; `n` rises with each change."""
     return {
-        "n": _ms(now),
+        "n": unix_ms(now),
         "state": "starting" if broadcast.state == Broadcast.State.PUBLISHING else Broadcast.State(broadcast.state).value,
         "over": not broadcast.is_open,
         "id": broadcast.id,
@@ -474,7 +475,3 @@ def show(broadcast: Broadcast, now: dt.datetime) -> None:
 
 def _change(broadcast_id: str, before: Any, only: dict[str, Any], **after: Any) -> bool:
     return Broadcast.objects.filter(pk=broadcast_id, state__in=before, **only).update(**after) == 1
-
-
-def _ms(moment: dt.datetime) -> int:
-    return int(moment.timestamp() * 1000)

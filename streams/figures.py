@@ -12,6 +12,7 @@ from django.db.models import Q
 from streams import audience
 from streams.documents import Audience
 from streams.models import Broadcast
+from streams.moments import unix_ms
 
 Minute = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ class Figures(NamedTuple):
 def awaited(now: dt.datetime) -> list[tuple[str, int]]:
     """Broadcasts of which minutes may still wait in Redis, and when they began (Unix ms)."""
     recent = Q(ended_at=None) | Q(ended_at__gte=now - dt.timedelta(seconds=audience.KEPT_S))
-    return [(each.pk, int(each.started_at.timestamp() * 1000)) for each in Broadcast.objects.filter(recent)]
+    return [(each.pk, unix_ms(each.started_at)) for each in Broadcast.objects.filter(recent)]
 
 
 def of(broadcasts: Sequence[Broadcast], now: dt.datetime) -> dict[str, Figures]:

@@ -41,6 +41,7 @@ from streams.documents import Audience
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO, Profile
 from streams.models import Broadcast
+from streams.moments import unix_ms
 from streams.worker import LEAVING, STALLED_S
 from streams.worker import name as worker_name
 
@@ -213,7 +214,7 @@ async def keep_audience(timestamp: int = 0) -> None:
     now = timezone.now()
     async with segment_cache.connect() as redis:
         for broadcast_id, began_ms in await in_database(figures.awaited)(now):
-            minutes = await audience.pending(redis, broadcast_id, began_ms, int(now.timestamp() * 1000))
+            minutes = await audience.pending(redis, broadcast_id, began_ms, unix_ms(now))
             await in_database(Audience.keep)(broadcast_id, minutes)
             await audience.forget(redis, broadcast_id, list(minutes))
 

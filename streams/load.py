@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from streams import broadcasts, capacity, leases, segment_cache, shedding
 from streams.advice import Second
 from streams.models import Broadcast
+from streams.moments import unix_ms
 from streams.shedding import Shed, Watched
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,6 @@ def _unlist(broadcast_id: str, rendition: str, epoch: int, now: dt.datetime) -> 
         writer = segment_cache.Writer(redis, broadcast_id, rendition, epoch)
         with suppress(segment_cache.Fenced):  # it has ended
             await writer.begin(opening)
-            await writer.report(None, int(now.timestamp() * 1000))
+            await writer.report(None, unix_ms(now))
 
     segment_cache.with_segments(report)

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from streams import broadcasts, leases, load, segment_cache
 from streams.models import Broadcast
+from streams.moments import moment
 from streams.rtmp import Stream
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def _shown(live: list[Broadcast], now: dt.datetime) -> dict[str, Shown]:
 async def _read(redis: Redis, broadcast: Broadcast) -> Shown:
     master = await segment_cache.master(redis, broadcast.id)
     pictured_ms = master.pictured_ms if master else None
-    at = None if pictured_ms is None else dt.datetime.fromtimestamp(pictured_ms / 1000, tz=dt.UTC)
+    at = None if pictured_ms is None else moment(pictured_ms)
     return Shown(await segment_cache.shown(redis, broadcast.channel.name), at)
 
 

@@ -9,6 +9,7 @@ import httpx
 
 from streams import rtmp, segment_cache
 from streams.models import Broadcast
+from streams.moments import moment
 from streams.rtmp import Stream
 
 SILENT_S = 6.0  # since the source was last noted: it is each second, so that it has been silent for 5
@@ -32,7 +33,7 @@ async def _heard_at(broadcast: Broadcast, since: dt.datetime) -> dt.datetime:
     """When the source's encoder last had something; not when anything was stored, which it is at its end, too."""
     async with segment_cache.connect() as redis:
         noted = await segment_cache.health(redis, broadcast.pk, newest=1)
-    times = [dt.datetime.fromtimestamp(second["at_ms"] / 1000, tz=dt.UTC) for second in noted]
+    times = [moment(second["at_ms"]) for second in noted]
     return max([since, *times])
 
 

@@ -21,6 +21,7 @@ from accounts.requests import SignedInRequest
 from streams import broadcasts, figures, health
 from streams.dashboard import LiveState, is_fragment, streamer_required
 from streams.models import Broadcast
+from streams.moments import unix_ms
 from streams.schedule import ScheduleForm
 from streams.stream_keys import keys_context
 
@@ -78,7 +79,7 @@ def live(request: SignedInRequest, channel: Channel) -> HttpResponse:
 def numbers(request: SignedInRequest, channel: Channel, broadcast_id: str) -> HttpResponse:
     """What the graphs ask for once a second while somebody looks: two round trips to Redis, three queries by key."""
     broadcast = get_object_or_404(Broadcast, pk=broadcast_id, channel=channel)
-    after, now_ms = request.GET.get("after", "0"), int(timezone.now().timestamp() * 1000)
+    after, now_ms = request.GET.get("after", "0"), unix_ms(timezone.now())
     if not (after.isascii() and after.isdigit() and len(after) < 16):
         return JsonResponse({"error": _("after is a time in milliseconds.")}, status=400)
     try:

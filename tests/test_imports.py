@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "streams.addresses": "",
     "streams.beacon": "",
     "streams.audience": "streams.addresses streams.beacon streams.segment_cache",
-    "streams.figures": "streams.audience streams.documents streams.models",
+    "streams.figures": "streams.moments streams.audience streams.documents streams.models",
     "streams.thumbnails": "streams.hls streams.ladder streams.models streams.segment_cache",
     "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts streams.metrics",
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
@@ -48,7 +48,8 @@ MAY_IMPORT = {
     "streams.advice": "streams.ladder",
     "streams.capacity": "streams.leases streams.segment_cache",
     "streams.limits": "",
-    "streams.broadcasts": "accounts streams.advice streams.capacity streams.hls streams.models streams.documents streams.ladder"
+    "streams.broadcasts": "streams.moments"
+    " accounts streams.advice streams.capacity streams.hls streams.models streams.documents streams.ladder"
     " streams.ingest"
     " streams.segment_cache streams.leases streams.rtmp",
     "streams.notices": "accounts streams.broadcasts streams.models",
@@ -56,10 +57,12 @@ MAY_IMPORT = {
     "streams.purge": "streams.documents streams.models",
     "streams.following": "accounts streams.models",
     "streams.shedding": "streams.advice streams.ladder",
-    "streams.load": "streams.advice streams.broadcasts streams.capacity streams.leases streams.models streams.segment_cache"
+    "streams.load": "streams.moments"
+    " streams.advice streams.broadcasts streams.capacity streams.leases streams.models streams.segment_cache"
     " streams.shedding",
-    "streams.reconcile": "streams.broadcasts streams.load streams.models streams.leases streams.rtmp streams.segment_cache",
-    "streams.jobs": "accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
+    "streams.reconcile": "streams.moments"
+    " streams.broadcasts streams.load streams.models streams.leases streams.rtmp streams.segment_cache",
+    "streams.jobs": "streams.moments accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
     " streams.thumbnails"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
@@ -78,14 +81,14 @@ MAY_IMPORT = {
     "streams.moderation_views": "accounts streams.models streams.moderation",
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
-    "streams.silence": "streams.models streams.rtmp streams.segment_cache",
+    "streams.silence": "streams.moments streams.models streams.rtmp streams.segment_cache",
     "streams.webhooks": "streams.addresses streams.broadcasts streams.models streams.ingest streams.limits streams.logged"
     " streams.metrics streams.rtmp streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.leases streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",
     "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
-    "streams.stream_page": "accounts streams.broadcasts streams.dashboard streams.figures streams.health"
+    "streams.stream_page": "streams.moments accounts streams.broadcasts streams.dashboard streams.figures streams.health"
     " streams.models streams.schedule streams.stream_keys",
     "streams.past": "accounts streams.dashboard streams.documents streams.figures streams.models streams.reasons",
     "streams.api": "accounts streams.audience streams.broadcasts streams.directory streams.documents streams.figures"
@@ -96,6 +99,7 @@ MAY_IMPORT = {
     "streams.management": "accounts streams",
     "interactions.apps": "",
     "interactions.text": "",
+    "streams.moments": "",
     "interactions.wire": "",
     "interactions.rules": "interactions.protocol interactions.text",
     "interactions.models": "accounts interactions.rules interactions.text",
@@ -170,6 +174,7 @@ MAY_IMPORT = {
     "deploy.gunicorn": "livestream.logs",
 }
 PURE = (
+    "streams.moments",
     "streams.addresses",
     "streams.advice",
     "streams.beacon",
