@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,7 +17,14 @@ def client() -> Iterator[httpx.Client]:
         yield client
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the site does wrong it does again; what another's work on the processor did is over."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """After the whole of it."""
-    if not session.config.option.markexpr and any(figures.kept()):
+    """Of a run without "not long"."""
+    if not session.config.option.markexpr and figures.MEASURED:
         figures.write_document()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import operator
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from deploy.local.instance import CHECKOUT
 
-KEPT = CHECKOUT / "var/reliability.jsonl"
 DOCUMENT = CHECKOUT / "docs/reliability.md"
 HEAD = """# Reliability
 
@@ -41,49 +39,35 @@ class Fault:
     ) -> None:
         today, met = dt.datetime.now(dt.UTC).date().isoformat(), holds(value, limit)
         mark, measured = f"{sign} {limit:g} {unit}".strip(), f"{value:.3g} {unit}".strip()
-        figure = Figure(self.number, self.name, what, mark, measured, today, met)
-        print(figure)
-        KEPT.parent.mkdir(exist_ok=True)
-        with KEPT.open("a") as out:
-            out.write(json.dumps(asdict(figure), ensure_ascii=False) + "\n")
-        assert met, figure
+        figure = Figure(str(self.number), self.name, what, mark, measured if met else f"{measured}: **missed**", today)
+        print(figure.row)
+        MEASURED[figure[:3]] = figure
+        assert met, figure.row
 
 
-class Key(NamedTuple):
-    number: int
-    fault: str
-    what: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    number: int
+class Figure(NamedTuple):
+    number: str
     fault: str
     what: str
     mark: str
     measured: str
     on: str
-    met: bool = True
 
-    @property
-    def key(self) -> Key:
-        return Key(self.number, self.fault, self.what)
-
-    @property
-    def verdict(self) -> str:
-        return self.measured if self.met else f"{self.measured}: **missed**"
+    @classmethod
+    def of(cls, row: str) -> Self:
+        return cls(*row.strip("| \n").split(" | "))
 
     @property
     def row(self) -> str:
-        return f"| {self.number} | {self.fault} | {self.what} | {self.mark} | {self.verdict} | {self.on} |"
+        return f"| {' | '.join(self)} |"
 
 
-def kept() -> Iterator[Figure]:
-    for line in KEPT.read_text().splitlines() if KEPT.exists() else []:
-        yield Figure(**json.loads(line))
+MEASURED: dict[tuple[str, ...], Figure] = {}  # by what they tell apart
 
 
 def write_document() -> None:
-    newest = {figure.key: figure for figure in kept()}
-    rows = sorted(newest.values(), key=lambda figure: figure.number)
+    """What this run did not measure stays as it was."""
+    before = [Figure.of(row) for row in DOCUMENT.read_text().splitlines() if row[:3].strip("| ").isdigit()]
+    figures = {figure[:3]: figure for figure in before} | MEASURED
+    rows = sorted(figures.values(), key=lambda figure: int(figure.number))
     DOCUMENT.write_text(HEAD + "".join(f"{figure.row}\n" for figure in rows))

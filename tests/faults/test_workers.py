@@ -54,7 +54,7 @@ def test_a_worker_that_is_killed_has_a_successor(alice: Streamer, stack: Stack, 
         os.kill(worker, signal.SIGKILL)
         until(lambda: not running(orphans), PATIENCE_S)
         fault.at_most("its ffmpeg processes are gone", since(began), GONE_S, "s")
-        until(lambda: stack.leases(air.id).keys() == before.keys() and is_newer(stack.leases(air.id), before), PATIENCE_S)
+        until(lambda: are_newer(stack.leases(air.id), before), PATIENCE_S)
         taken_over_s = since(began)
         until(lambda: air.probe.epoch > epoch, PATIENCE_S)
         fault.at_most("the next part is out", since(began), SHOWN_S, "s")
@@ -63,8 +63,8 @@ def test_a_worker_that_is_killed_has_a_successor(alice: Streamer, stack: Stack, 
         no_harm(fault, air)
 
 
-def is_newer(leases: dict[str, int], before: dict[str, int]) -> bool:
-    return all(leases[rendition] > epoch for rendition, epoch in before.items())
+def are_newer(leases: dict[str, int], before: dict[str, int]) -> bool:
+    return leases.keys() == before.keys() and all(leases[rendition] > epoch for rendition, epoch in before.items())
 
 
 @pytest.mark.long
