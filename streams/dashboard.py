@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from accounts.models import Channel
 from accounts.requests import SignedInRequest
-from streams import broadcasts, health
+from streams import health, refusals
 from streams.models import Broadcast, Refusal
 from streams.reasons import REASONS, Reason, said
 
@@ -68,7 +68,7 @@ class LiveState(NamedTuple):
 
 def held_until(broadcast: Broadcast | None, now: dt.datetime) -> dt.datetime | None:
     try:
-        return broadcasts.held_until(broadcast, now) if broadcast else None
+        return refusals.held_until(broadcast, now) if broadcast else None
     except PyMongoError:
         logger.exception("it is not known whether a key of broadcast %s is refused", broadcast)
         return None

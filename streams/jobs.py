@@ -23,9 +23,11 @@ from redis.exceptions import RedisError
 
 from accounts import purge as accounts_purge
 from streams import (
+    announcements,
     audience,
     broadcasts,
     capacity,
+    deferred,
     encoder,
     figures,
     leases,
@@ -33,6 +35,7 @@ from streams import (
     notices,
     purge,
     reconcile,
+    records,
     rtmp,
     segment_cache,
     thumbnails,
@@ -95,7 +98,7 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
 def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome, steady: bool) -> None:
     failed, withdrawn = outcome is Outcome.ENDED, outcome is Outcome.WITHDRAWN
     leases.release(broadcast_id, rendition, epoch, failed=failed, steady=steady, withdrawn=withdrawn)
-    broadcasts.wake_reconciler()
+    deferred.reconcile()
 
 
 async def _encode(job: Job, leaving: asyncio.Event) -> Outcome:
@@ -158,13 +161,13 @@ async def _is_taken_over(job: Job, redis: Redis) -> bool:
 def _offer(job: Job) -> None:
     with transaction.atomic():
         leases.offer(job.broadcast_id, job.rendition, job.epoch)
-        broadcasts.defer_encode(job.broadcast_id, job.rendition)
+        deferred.encode(job.broadcast_id, job.rendition)
 
 
 def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
     return Job(
-        opening=broadcasts.reopening(broadcast),
+        opening=announcements.reopening(broadcast),
         rendition=rendition,
         epoch=epoch,
         session=broadcast.epoch,
@@ -188,7 +191,7 @@ async def record(broadcast_id: str) -> None:
         jpeg = await segment_cache.thumbnail(redis, broadcast_id)
     if jpeg:  # first: MongoDB may be away for longer than the picture is there
         await in_database(thumbnails.keep_poster)(broadcast_id, jpeg)
-    await in_database(broadcasts.record)(broadcast_id)
+    await in_database(records.write)(broadcast_id)
 
 
 @app.periodic(cron="* * * * * */10")

@@ -12,7 +12,7 @@ from django.db import transaction
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import broadcasts, capacity, leases, segment_cache, shedding
+from streams import announcements, capacity, deferred, leases, segment_cache, shedding
 from streams.advice import Second
 from streams.models import Broadcast
 from streams.moments import unix_ms
@@ -46,7 +46,7 @@ def _watched(on: Sequence[Broadcast]) -> list[Watched]:
     async def read(redis: Redis) -> list[list[Second]]:
         return [[*await segment_cache.health(redis, broadcast.pk, shedding.SECONDS)] for broadcast in on]
 
-    encoded = [frozenset(broadcasts.encoded(broadcast)) for broadcast in on]
+    encoded = [frozenset(announcements.encoded(broadcast)) for broadcast in on]
     noted = segment_cache.with_segments(read)
     return [Watched(each.pk, names, seconds) for each, names, seconds in zip(on, encoded, noted, strict=True)]
 
@@ -60,7 +60,7 @@ def _shed(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
 def _return(shed: Shed, now: dt.datetime) -> None:
     log.info("%s of %s comes back: there is room", shed.rendition, shed.broadcast_id)
     leases.bring_back(shed.broadcast_id, shed.rendition, now)
-    broadcasts.defer_encode(shed.broadcast_id, shed.rendition)
+    deferred.encode(shed.broadcast_id, shed.rendition)
     segment_cache.with_segments(lambda redis: segment_cache.list_again(redis, shed.broadcast_id, shed.rendition))
 
 
@@ -75,7 +75,7 @@ def give_up(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
 
 def _unlist(broadcast_id: str, rendition: str, epoch: int, now: dt.datetime) -> None:
     """Whoever encodes it with a lower epoch is refused."""
-    opening = broadcasts.reopening(Broadcast.objects.get(pk=broadcast_id))
+    opening = announcements.reopening(Broadcast.objects.get(pk=broadcast_id))
 
     async def report(redis: Redis) -> None:
         writer = segment_cache.Writer(redis, broadcast_id, rendition, epoch)

@@ -11,7 +11,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import broadcasts, leases, load, segment_cache
+from streams import announcements, broadcasts, deferred, leases, load, segment_cache
 from streams.models import Broadcast
 from streams.moments import moment
 from streams.rtmp import Stream
@@ -69,7 +69,7 @@ def _shown(live: list[Broadcast], now: dt.datetime) -> dict[str, Shown]:
     except RedisError as error:
         log.warning("segments Redis: %s", type(error).__name__)
         sight.blind_at = now
-        return {broadcast.id: Shown(broadcasts.page(broadcast, broadcast.started_at)) for broadcast in live}
+        return {broadcast.id: Shown(announcements.page(broadcast, broadcast.started_at)) for broadcast in live}
 
 
 async def _read(redis: Redis, broadcast: Broadcast) -> Shown:
@@ -81,9 +81,9 @@ async def _read(redis: Redis, broadcast: Broadcast) -> Shown:
 
 def _correct_page(broadcast: Broadcast, page: dict[str, Any] | None, now: dt.datetime) -> None:
     """Redis may have been emptied, or away when the state changed."""
-    wanted = broadcasts.page(broadcast, now)
+    wanted = announcements.page(broadcast, now)
     if page is None or (page["id"], page["state"]) != (wanted["id"], wanted["state"]):
-        broadcasts.show(broadcast, now)
+        announcements.show(broadcast, now)
 
 
 def _drop_strays(streams: dict[str, Stream], names: set[str]) -> None:
@@ -140,4 +140,4 @@ def _replace_encoders(now: dt.datetime) -> None:
             load.give_up(broadcast_id, rendition, now)
             continue
         log.warning("%s of %s has no encoder: a new one is called", rendition, broadcast_id)
-        broadcasts.defer_encode(broadcast_id, rendition)
+        deferred.encode(broadcast_id, rendition)

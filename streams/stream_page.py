@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from accounts.forms import StreamForm
 from accounts.models import Channel
 from accounts.requests import SignedInRequest
-from streams import broadcasts, figures, health
+from streams import broadcasts, figures, health, refusals
 from streams.dashboard import LiveState, is_fragment, streamer_required
 from streams.models import Broadcast
 from streams.moments import unix_ms
@@ -120,7 +120,7 @@ def end(request: SignedInRequest, channel: Channel) -> HttpResponse:
 def allow(request: SignedInRequest, channel: Channel) -> HttpResponse:
     """The encoder may come back at once."""
     try:
-        broadcasts.release(channel)
+        refusals.release(channel)
     except PyMongoError:
         logger.exception("the keys of channel %s are still refused", channel)
         if not is_fragment(request):

@@ -18,9 +18,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
-from streams import broadcasts, ingest, limits, logged, metrics, rtmp, silence
+from streams import admission, announcements, broadcasts, ingest, leases, limits, logged, metrics, rtmp, silence
 from streams.addresses import network
 from streams.models import Broadcast
+from streams.refusals import AlreadyLive, PublishRefused, refuse
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
         broadcast = await _publish(event)
         metrics.hooks.labels(event.kind, "accepted").inc()
         return _rename(broadcast)
-    except broadcasts.PublishRefused as refused:
+    except PublishRefused as refused:
         metrics.hooks.labels(event.kind, refused.reason).inc()
         log.info("publisher from %s refused: %s", event.addr, refused.reason)
         return _refusal(refused.reason)
@@ -60,9 +61,9 @@ async def _publish(event: ingest.PublishEvent) -> Broadcast:
         logged.note(broadcast=broadcast.pk)
         if not await _encoders_ready(client, broadcast):
             await sync_to_async(_give_up)(broadcast, event)
-            raise broadcasts.PublishRefused("no_encoder")
+            raise PublishRefused("no_encoder")
     if not await sync_to_async(_still_there)(broadcast):
-        raise broadcasts.PublishRefused("stopped")
+        raise PublishRefused("stopped")
     return broadcast
 
 
@@ -70,7 +71,7 @@ async def _admit(client: httpx.AsyncClient, event: ingest.PublishEvent) -> Broad
     """Where somebody else publishes already: in their place, if they have fallen silent."""
     try:
         return await sync_to_async(_open)(event)
-    except broadcasts.AlreadyLive as refused:
+    except AlreadyLive as refused:
         first = refused.broadcast
         if not await _is_silent(client, first):
             raise
@@ -119,9 +120,9 @@ def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
     who = _who(event)
     try:
         if who and not limits.UNKNOWN_KEYS.allows(who):
-            raise broadcasts.PublishRefused("blocked")
-        return broadcasts.open(event, timezone.now(), silent)
-    except broadcasts.PublishRefused as refused:
+            raise PublishRefused("blocked")
+        return admission.open(event, timezone.now(), silent)
+    except PublishRefused as refused:
         if who and refused.reason == "unknown_key":
             limits.UNKNOWN_KEYS.hit(who)
         raise
@@ -142,12 +143,12 @@ def _leave(event: ingest.PublishEvent) -> None:
 
 
 def _has_encoder(broadcast: Broadcast) -> bool:
-    return broadcasts.has_encoder(broadcast.id)
+    return bool(leases.live(broadcast.pk))
 
 
 def _encoded(broadcast: Broadcast) -> list[str]:
     try:
-        return broadcasts.encoded(broadcast)
+        return announcements.encoded(broadcast)
     finally:
         connection.close()
 
@@ -155,7 +156,7 @@ def _encoded(broadcast: Broadcast) -> list[str]:
 def _give_up(broadcast: Broadcast, event: ingest.PublishEvent) -> None:
     now = timezone.now()
     broadcasts.lose(broadcast, "no_encoder", now)
-    broadcasts.refuse(broadcast.channel_id, "no_encoder", event.addr, now)
+    refuse(broadcast.channel_id, "no_encoder", event.addr, now)
 
 
 def _still_there(broadcast: Broadcast) -> bool:

@@ -48,22 +48,26 @@ MAY_IMPORT = {
     "streams.advice": "streams.ladder",
     "streams.capacity": "streams.leases streams.segment_cache",
     "streams.limits": "",
-    "streams.broadcasts": "streams.moments"
-    " accounts streams.advice streams.capacity streams.hls streams.models streams.documents streams.ladder"
-    " streams.ingest"
-    " streams.segment_cache streams.leases streams.rtmp",
+    "streams.deferred": "streams.ladder",
+    "streams.refusals": "accounts streams.documents streams.ingest streams.models",
+    "streams.announcements": "streams.hls streams.leases streams.models streams.moments streams.segment_cache",
+    "streams.records": "streams.advice streams.announcements streams.documents streams.ladder streams.models streams.refusals"
+    " streams.segment_cache",
+    "streams.broadcasts": "accounts streams.announcements streams.deferred streams.models streams.refusals streams.rtmp",
+    "streams.admission": "accounts streams.announcements streams.broadcasts streams.capacity streams.deferred"
+    " streams.documents streams.ingest streams.ladder streams.leases streams.models streams.refusals",
     "streams.notices": "accounts streams.broadcasts streams.models",
     "streams.personal": "accounts streams.broadcasts streams.documents streams.models",
     "streams.purge": "streams.documents streams.models",
     "streams.following": "accounts streams.models",
     "streams.shedding": "streams.advice streams.ladder",
     "streams.load": "streams.moments"
-    " streams.advice streams.broadcasts streams.capacity streams.leases streams.models streams.segment_cache"
-    " streams.shedding",
-    "streams.reconcile": "streams.moments"
-    " streams.broadcasts streams.load streams.models streams.leases streams.rtmp streams.segment_cache",
+    " streams.advice streams.announcements streams.capacity streams.deferred streams.leases streams.models"
+    " streams.segment_cache streams.shedding",
+    "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.models"
+    " streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "streams.moments accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
-    " streams.thumbnails"
+    " streams.thumbnails streams.announcements streams.deferred streams.records"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
     "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"
@@ -82,14 +86,15 @@ MAY_IMPORT = {
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
     "streams.silence": "streams.moments streams.models streams.rtmp streams.segment_cache",
-    "streams.webhooks": "streams.addresses streams.broadcasts streams.models streams.ingest streams.limits streams.logged"
-    " streams.metrics streams.rtmp streams.silence",
+    "streams.webhooks": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.models"
+    " streams.ingest streams.leases streams.limits streams.logged streams.metrics streams.refusals streams.rtmp"
+    " streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.leases streams.models streams.segment_cache",
-    "streams.dashboard": "accounts streams.broadcasts streams.health streams.models streams.reasons",
+    "streams.dashboard": "accounts streams.health streams.models streams.reasons streams.refusals",
     "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
     "streams.stream_page": "streams.moments accounts streams.broadcasts streams.dashboard streams.figures streams.health"
-    " streams.models streams.schedule streams.stream_keys",
+    " streams.models streams.refusals streams.schedule streams.stream_keys",
     "streams.past": "accounts streams.dashboard streams.documents streams.figures streams.models streams.reasons",
     "streams.api": "accounts streams.audience streams.broadcasts streams.directory streams.documents streams.figures"
     " streams.following streams.forms streams.models streams.stream_keys",

@@ -8,7 +8,7 @@ import pytest
 from django.utils import translation
 
 from accounts.models import ModAction
-from streams import broadcasts
+from streams import announcements
 from streams.models import Broadcast
 from streams.reasons import said
 
@@ -25,7 +25,7 @@ def quoted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pages_are_given_a_code_of_the_broadcasts_state(state: Broadcast.State) -> None:
     broadcast = Broadcast(state=state, started_at=NOW)
     code = "starting" if state == "publishing" else state.value
-    shown = broadcasts.page(broadcast, NOW)["state"]
+    shown = announcements.page(broadcast, NOW)["state"]
     assert broadcast.get_state_display() == f"«{code}»"
     assert type(shown) is str and shown == code
 

@@ -15,12 +15,12 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from accounts.models import Category, Channel
-from streams import broadcasts, segment_cache
-from streams.broadcasts import CUT_S, PublishRefused
+from streams import admission, announcements, broadcasts, deferred, records, refusals, segment_cache
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.hls.playlist import Variant
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
+from streams.refusals import CUT_S, PublishRefused
 from streams.segment_cache import Fenced
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import begun, own_channel, part, variant
@@ -60,7 +60,7 @@ def stored(key: str) -> Any:
 
 def refused(key: str, now: dt.datetime) -> str:
     with pytest.raises(PublishRefused) as refusal:
-        broadcasts.open(event(key, "boot:2"), now)
+        admission.open(event(key, "boot:2"), now)
     return refusal.value.reason
 
 
@@ -82,7 +82,7 @@ def page(channel: Channel) -> dict[str, Any] | None:
 
 
 def live(key: str, now: dt.datetime) -> Broadcast:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     assert broadcasts.go_live(broadcast.pk, now + dt.timedelta(seconds=2))
     broadcast.refresh_from_db()
     return broadcast
@@ -92,7 +92,7 @@ def live(key: str, now: dt.datetime) -> Broadcast:
 
 
 def test_a_good_key_opens_a_broadcast_with_a_job_for_each_rendition(channel: Channel, key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     assert (broadcast.channel, broadcast.state, broadcast.session) == (channel, "publishing", "boot:1")
     assert broadcast.ladder == ["source", "audio", "360p", "480p", "720p"]
     assert [job.args for job in jobs()] == [{"broadcast_id": broadcast.id, "rendition": name} for name in broadcast.ladder]
@@ -102,7 +102,7 @@ def test_a_good_key_opens_a_broadcast_with_a_job_for_each_rendition(channel: Cha
 
 
 def test_neither_the_id_nor_the_ingest_name_tells_the_key(key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     secret = key.split("_")[-1]
     public = [broadcast.id, broadcast.ingest_name, str(page(broadcast.channel)), str([job.args for job in jobs()])]
     assert not any(secret in text or key in text for text in public)
@@ -110,7 +110,7 @@ def test_neither_the_id_nor_the_ingest_name_tells_the_key(key: str, now: dt.date
 
 
 def test_an_opened_broadcast_is_known_to_the_cache_and_shown(channel: Channel, key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     master = in_redis(segment_cache.master, broadcast.id)
     assert master.part_s == 0.35 and master.variants is None and not master.ended
     shown = page(channel)
@@ -121,27 +121,28 @@ def test_an_opened_broadcast_is_known_to_the_cache_and_shown(channel: Channel, k
 @pytest.mark.parametrize(("latency", "part_s"), [("ultra", 0.22), ("low", 0.35), ("steady", 1.0)])
 def test_the_channel_says_how_long_parts_are(channel: Channel, key: str, now: dt.datetime, latency: str, part_s: float) -> None:
     Channel.objects.update(latency=latency)
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     Channel.objects.update(latency="low")  # too late for this broadcast
     broadcast.refresh_from_db()
-    assert broadcasts.opening(broadcast).part_ms == in_redis(segment_cache.master, broadcast.id).part_s * 1000 == part_s * 1000
+    opening, master = announcements.opening(broadcast), in_redis(segment_cache.master, broadcast.id)
+    assert opening.part_ms == master.part_s * 1000 == part_s * 1000
 
 
 def test_a_known_publisher_gets_a_ladder_of_its_size(key: str, now: dt.datetime) -> None:
     profile = {"width": 854, "height": 480, "fps": 30.0, "gop_s": 2.0, "kbit_s": 1500}
     stored(key).update(set__profile=profile)
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     assert broadcast.ladder == ["source", "audio", "360p", "480p"] and broadcast.profile == profile
 
 
 def test_no_transcode_is_larger_than_the_site_allows(key: str, now: dt.datetime, settings: Settings) -> None:
     settings.LARGEST_TRANSCODE = 360
-    assert broadcasts.open(event(key), now).ladder == ["source", "audio", "360p"]
+    assert admission.open(event(key), now).ladder == ["source", "audio", "360p"]
 
 
 def test_opening_takes_back_what_was_said_about_the_last_refusal(channel: Channel, key: str, now: dt.datetime) -> None:
-    broadcasts.refuse(channel.pk, "no_encoder", ADDR, now)
-    broadcasts.open(event(key), now)
+    refusals.refuse(channel.pk, "no_encoder", ADDR, now)
+    admission.open(event(key), now)
     assert not Refusal.objects.exists()
 
 
@@ -179,7 +180,7 @@ def test_a_bad_key_is_refused_and_its_channel_told(
 
 def test_a_key_that_expires_later_is_good(key: str, now: dt.datetime) -> None:
     stored(key).update(set__expires_at=now + dt.timedelta(seconds=1))
-    assert broadcasts.open(event(key), now)
+    assert admission.open(event(key), now)
 
 
 def test_a_deactivated_streamer_is_refused(channel: Channel, key: str, now: dt.datetime) -> None:
@@ -189,7 +190,7 @@ def test_a_deactivated_streamer_is_refused(channel: Channel, key: str, now: dt.d
 
 
 def test_a_second_publisher_is_refused_and_the_first_stays(channel: Channel, key: str, now: dt.datetime) -> None:
-    first = broadcasts.open(event(key), now)
+    first = admission.open(event(key), now)
     other = StreamKey.issue(channel.pk, now)[1]
     before = (jobs(), page(channel))
     for again in (key, other):
@@ -201,23 +202,23 @@ def test_a_second_publisher_is_refused_and_the_first_stays(channel: Channel, key
 
 
 def test_a_channel_may_begin_again_when_its_last_broadcast_has_ended(key: str, now: dt.datetime) -> None:
-    first = broadcasts.open(event(key), now)
+    first = admission.open(event(key), now)
     broadcasts.end(first.pk, "stopped", now)
-    assert broadcasts.open(event(key, "boot:2"), now).pk != first.pk
+    assert admission.open(event(key, "boot:2"), now).pk != first.pk
 
 
 def test_what_cannot_be_opened_whole_is_not_opened_at_all(
     channel: Channel, key: str, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, deferred = broadcasts.defer_encode, []
+    real, asked = deferred.encode, []
 
     def fails_at_the_third(broadcast_id: str, rendition: str) -> None:
-        deferred.append(rendition)
-        if len(deferred) == 3:
+        asked.append(rendition)
+        if len(asked) == 3:
             raise DatabaseError("the connection broke")
         real(broadcast_id, rendition)
 
-    monkeypatch.setattr(broadcasts, "defer_encode", fails_at_the_third)
+    monkeypatch.setattr(deferred, "encode", fails_at_the_third)
     assert refused(key, now) == "unavailable"
     assert nothing_was_opened() and page(channel) is None
 
@@ -236,7 +237,7 @@ def test_without_mongodb_nothing_is_opened(key: str, now: dt.datetime, request: 
 
 
 def test_the_first_picture_makes_it_live_once(channel: Channel, key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     later = now + dt.timedelta(seconds=2)
     assert broadcasts.go_live(broadcast.pk, later) and not broadcasts.go_live(broadcast.pk, later)
     broadcast.refresh_from_db()
@@ -247,7 +248,7 @@ def test_the_first_picture_makes_it_live_once(channel: Channel, key: str, now: d
 
 
 def test_what_has_ended_does_not_become_live(channel: Channel, key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     broadcasts.end(broadcast.pk, "stopped", now + dt.timedelta(seconds=1))
     assert not broadcasts.go_live(broadcast.pk, now + dt.timedelta(seconds=2))
     shown = page(channel)
@@ -316,7 +317,7 @@ def test_an_end_that_redis_did_not_hear_of_is_told_by_the_job(
     assert broadcasts.end(broadcast.pk, "stopped", now + dt.timedelta(seconds=10))
     settings.SEGMENTS_REDIS_URL = there
     assert not in_redis(segment_cache.master, broadcast.id).ended
-    broadcasts.record(broadcast.pk)
+    records.write(broadcast.pk)
     assert in_redis(segment_cache.master, broadcast.id).ended
     shown = page(channel)
     assert shown and shown["state"] == "ended"
@@ -325,8 +326,8 @@ def test_an_end_that_redis_did_not_hear_of_is_told_by_the_job(
 def test_a_late_word_about_the_last_broadcast_does_not_hide_the_next(channel: Channel, key: str, now: dt.datetime) -> None:
     first = live(key, now)
     broadcasts.end(first.pk, "stopped", now + dt.timedelta(seconds=10))
-    second = broadcasts.open(event(key, "boot:2"), now + dt.timedelta(seconds=11))
-    broadcasts.record(first.pk)
+    second = admission.open(event(key, "boot:2"), now + dt.timedelta(seconds=11))
+    records.write(first.pk)
     shown = page(channel)
     assert shown and (shown["id"], shown["state"]) == (second.id, "starting")
 
@@ -339,7 +340,7 @@ def test_a_broadcast_ends_although_its_publisher_cannot_be_dropped(key: str, now
 
 
 def test_a_publisher_that_left_ends_its_own_broadcast_only(key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key, "boot:1"), now)
+    broadcast = admission.open(event(key, "boot:1"), now)
     for other in ("boot:2", "other-boot:1", ""):
         assert not broadcasts.publisher_left(other, now)
     broadcast.refresh_from_db()
@@ -354,7 +355,7 @@ def test_an_administrators_end_refuses_the_key_for_a_minute(key: str, now: dt.da
     broadcasts.cut(broadcast, now)
     assert rtmp_server.dropped == [broadcast.ingest_name]
     assert refused(key, now + dt.timedelta(seconds=CUT_S - 1)) == "cut_key"
-    assert broadcasts.open(event(key, "boot:3"), now + dt.timedelta(seconds=CUT_S))
+    assert admission.open(event(key, "boot:3"), now + dt.timedelta(seconds=CUT_S))
 
 
 def test_a_broadcast_that_its_streamer_ended_does_not_begin_anew_by_itself(
@@ -364,18 +365,18 @@ def test_a_broadcast_that_its_streamer_ended_does_not_begin_anew_by_itself(
     assert broadcasts.stop(broadcast, now)
     assert rtmp_server.dropped == [broadcast.ingest_name]
     broadcast.refresh_from_db()
-    assert broadcasts.held_until(broadcast, now) == now + dt.timedelta(seconds=CUT_S)
+    assert refusals.held_until(broadcast, now) == now + dt.timedelta(seconds=CUT_S)
     assert refused(key, now + dt.timedelta(seconds=CUT_S - 1)) == "held_key"
-    assert broadcasts.held_until(broadcast, now + dt.timedelta(seconds=CUT_S)) is None
-    broadcasts.release(channel)
-    assert broadcasts.held_until(broadcast, now) is None
-    assert broadcasts.open(event(key, "boot:3"), now)
+    assert refusals.held_until(broadcast, now + dt.timedelta(seconds=CUT_S)) is None
+    refusals.release(channel)
+    assert refusals.held_until(broadcast, now) is None
+    assert admission.open(event(key, "boot:3"), now)
 
 
 def test_a_broadcast_is_called_what_its_channel_is(channel: Channel, key: str, now: dt.datetime) -> None:
     channel.title, channel.category = "Maps", Category.objects.create(name="Art", slug="art")
     channel.save()
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     assert (broadcast.title, broadcast.category) == ("Maps", channel.category)
 
 
@@ -394,17 +395,17 @@ def test_what_was_measured_is_written_down_and_remembered_with_the_key(channel: 
     broadcast = live(key, now)
     measured(broadcast, "source", FIGURES)
     measured(broadcast, "audio", {"codec": "mp4a.40.2", "channels": 2})
-    broadcasts.record(broadcast.pk)
+    records.write(broadcast.pk)
     written = StreamMetadata.objects.get(id=broadcast.id)
     assert (written.channel, written.started_at, written.ended_at, written.duration_s) == (channel.name, now, None, None)
     assert written.ingest["width"] == 640 and written.ingest["audio"]["channels"] == 2
     expected = {"width": 640, "height": 360, "fps": 30.0, "gop_s": 2.0, "kbit_s": 900}
     assert stored(key).profile == expected
     broadcasts.end(broadcast.pk, "stopped", now + dt.timedelta(seconds=90))
-    broadcasts.record(broadcast.pk)
+    records.write(broadcast.pk)
     written.reload()
     assert (written.duration_s, written.end_reason) == (90.0, "stopped")
-    assert broadcasts.open(event(key, "boot:2"), now + dt.timedelta(seconds=91)).profile == expected
+    assert admission.open(event(key, "boot:2"), now + dt.timedelta(seconds=91)).profile == expected
 
 
 def test_the_renditions_are_written_down_as_they_were_listed(key: str, now: dt.datetime) -> None:
@@ -417,7 +418,7 @@ def test_the_renditions_are_written_down_as_they_were_listed(key: str, now: dt.d
             await writer.report(None if name == "audio" else variant(name), 0)
 
     in_redis(report)
-    broadcasts.record(broadcast.pk)
+    records.write(broadcast.pk)
     written = StreamMetadata.objects.get(id=broadcast.id).renditions
     assert set(written) == {"source", "360p"}
     assert set(written["360p"]) == {field for field in Variant.__slots__ if field != "name"}
@@ -439,22 +440,22 @@ def test_the_streamer_is_told_what_could_be_better(
     broadcast = live(key, now)
     for rendition, found in figures.items():
         measured(broadcast, rendition, found)
-    broadcasts.record(broadcast.pk)
+    records.write(broadcast.pk)
     broadcast.refresh_from_db()
     assert broadcast.advice == codes
 
 
 def test_a_stream_that_cannot_be_shown_is_refused_for_a_while_with_the_same_words(key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key), now)
+    broadcast = admission.open(event(key), now)
     broadcasts.end(broadcast.pk, "codec", now)
-    broadcasts.record(broadcast.pk)
-    assert refused(key, now + dt.timedelta(seconds=broadcasts.REFUSED_S - 1)) == "codec"
-    assert broadcasts.open(event(key, "boot:3"), now + dt.timedelta(seconds=broadcasts.REFUSED_S))
+    records.write(broadcast.pk)
+    assert refused(key, now + dt.timedelta(seconds=refusals.REFUSED_S - 1)) == "codec"
+    assert admission.open(event(key, "boot:3"), now + dt.timedelta(seconds=refusals.REFUSED_S))
 
 
 def test_one_waiting_job_for_a_rendition_is_enough(channel: Channel) -> None:
     broadcast = broadcast_of(channel, "live")
     for _ in range(3):
-        broadcasts.defer_encode(broadcast.id, "source")
-    broadcasts.defer_encode(broadcast.id, "audio")
+        deferred.encode(broadcast.id, "source")
+    deferred.encode(broadcast.id, "audio")
     assert [job.args["rendition"] for job in jobs()] == ["source", "audio"]

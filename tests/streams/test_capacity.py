@@ -8,10 +8,11 @@ from django.utils import timezone
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import broadcasts, capacity, leases
+from streams import admission, capacity, leases
 from streams.documents import StreamKey
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
+from streams.refusals import PublishRefused
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import clean_queue, own_channel, random_id, redis
 
@@ -89,7 +90,7 @@ def test_a_broadcast_gets_what_there_is_room_for_and_the_next_is_told_that_there
     workers += [3]
     first, second = own_channel(), own_channel()
     assert publish(first).ladder == ["source", "audio", "360p"]
-    with pytest.raises(broadcasts.PublishRefused, match="no_encoder"):
+    with pytest.raises(PublishRefused, match="no_encoder"):
         publish(second)
     assert Refusal.objects.get(channel=second).reason == "no_encoder"
     assert not second.broadcasts.exists()
@@ -98,4 +99,4 @@ def test_a_broadcast_gets_what_there_is_room_for_and_the_next_is_told_that_there
 def publish(channel: Channel) -> Broadcast:
     now = timezone.now()
     _, text = StreamKey.issue(channel.pk, now)
-    return broadcasts.open(PublishEvent("publish", f"b00t:{channel.pk}", "live", text, "192.0.2.7"), now)
+    return admission.open(PublishEvent("publish", f"b00t:{channel.pk}", "live", text, "192.0.2.7"), now)

@@ -17,11 +17,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import broadcasts, capacity, leases, reconcile, segment_cache
-from streams.broadcasts import AlreadyLive, PublishRefused
+from streams import admission, broadcasts, capacity, leases, reconcile, records, segment_cache
 from streams.documents import StreamKey, StreamMetadata
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, EncodeLease, Refusal
+from streams.refusals import AlreadyLive, PublishRefused
 from streams.rtmp import Stream
 from tests.streams.rig import begun, boundary, own_channel, part, random_id
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
@@ -76,7 +76,7 @@ def state_of(channel: Channel) -> str:
 
 
 def live(key: str, now: dt.datetime) -> Broadcast:
-    broadcast = broadcasts.open(event(key, "boot:1"), now)
+    broadcast = admission.open(event(key, "boot:1"), now)
     assert broadcasts.go_live(broadcast.pk, after(now, 1))
     broadcast.refresh_from_db()
     return broadcast
@@ -105,7 +105,7 @@ def test_what_was_live_waits_for_its_publisher(channel: Channel, key: str, now: 
 
 
 def test_what_was_never_live_ends(key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key, "boot:1"), now)
+    broadcast = admission.open(event(key, "boot:1"), now)
     assert broadcasts.publisher_left("boot:1", after(now, 1))
     broadcast.refresh_from_db()
     assert (broadcast.state, broadcast.end_reason) == ("ended", "stopped")
@@ -168,7 +168,7 @@ def test_a_publisher_that_shows_nothing_is_dropped_and_waited_for(
 
 def test_who_comes_back_goes_on_with_the_same_broadcast(channel: Channel, key: str, now: dt.datetime) -> None:
     broadcast = lost(key, now)
-    again = broadcasts.open(event(key, "boot:2", ELSEWHERE), after(now, 20))
+    again = admission.open(event(key, "boot:2", ELSEWHERE), after(now, 20))
     assert (again.pk, again.epoch, again.session, again.addr) == (broadcast.pk, 2, "boot:2", ELSEWHERE)
     assert again.ingest_name != broadcast.ingest_name and again.ladder == broadcast.ladder
     assert (again.state, again.connected_at) == ("reconnecting", after(now, 20))
@@ -182,7 +182,7 @@ def test_who_comes_back_goes_on_with_the_same_broadcast(channel: Channel, key: s
 def test_another_key_of_the_channel_will_do(channel: Channel, key: str, now: dt.datetime) -> None:
     broadcast = lost(key, now)
     other = StreamKey.issue(channel.pk, now)[1]
-    assert broadcasts.open(event(other, "boot:2"), after(now, 20)).pk == broadcast.pk
+    assert admission.open(event(other, "boot:2"), after(now, 20)).pk == broadcast.pk
 
 
 def test_a_returning_publishers_jobs_need_not_wait_for_the_old_ones(key: str, now: dt.datetime) -> None:
@@ -191,7 +191,7 @@ def test_a_returning_publishers_jobs_need_not_wait_for_the_old_ones(key: str, no
     leases.withdraw(broadcast.id, "720p")
     ProcrastinateJob.objects.all().delete()
     broadcasts.publisher_left("boot:1", after(now, 10))
-    broadcasts.open(event(key, "boot:2"), after(now, 10.5))
+    admission.open(event(key, "boot:2"), after(now, 10.5))
     assert waiting_jobs() == ["source", "audio", "360p", "480p"]
     for name in waiting_jobs():
         with pytest.raises(leases.LeaseLost):
@@ -205,14 +205,14 @@ def test_failures_of_the_last_sessions_encoders_are_forgiven(key: str, now: dt.d
     broadcast = live(key, now)
     leases.release(broadcast.id, "source", leases.claim(broadcast.id, "source", "one"), failed=True)
     broadcasts.publisher_left("boot:1", after(now, 10))
-    broadcasts.open(event(key, "boot:2"), after(now, 20))
+    admission.open(event(key, "boot:2"), after(now, 20))
     assert EncodeLease.objects.get().failures == 0
 
 
 def test_a_picture_of_the_last_session_does_not_make_it_live(key: str, now: dt.datetime) -> None:
     broadcast = lost(key, now)
     assert not broadcasts.go_live(broadcast.pk, after(now, 11), epoch=1)
-    broadcasts.open(event(key, "boot:2"), after(now, 20))
+    admission.open(event(key, "boot:2"), after(now, 20))
     assert not broadcasts.go_live(broadcast.pk, after(now, 21), epoch=1)
     broadcast.refresh_from_db()
     assert broadcast.state == "reconnecting"
@@ -242,7 +242,7 @@ def test_each_session_has_an_era_of_its_own_and_numbers_go_on(key: str, now: dt.
 
     newest = in_redis(first)
     broadcasts.publisher_left("boot:1", after(now, 3))
-    broadcasts.open(event(key, "boot:2"), after(now, 4))
+    admission.open(event(key, "boot:2"), after(now, 4))
     in_redis(second, 64_000)
 
 
@@ -255,13 +255,13 @@ def test_a_session_without_a_picture_is_no_era(key: str, now: dt.datetime) -> No
     in_redis(first)
     for session in (2, 3):
         broadcasts.publisher_left(f"boot:{session - 1}", after(now, session))
-        broadcasts.open(event(key, f"boot:{session}"), after(now, session))
+        admission.open(event(key, f"boot:{session}"), after(now, session))
     assert in_redis(segment_cache.clock, broadcast.id).era == 1
 
 
 def test_sessions_that_show_nothing_do_not_prolong_the_wait(key: str, now: dt.datetime) -> None:
     broadcast = lost(key, now)
-    broadcasts.open(event(key, "boot:2"), after(now, 20))
+    admission.open(event(key, "boot:2"), after(now, 20))
     assert broadcasts.publisher_left("boot:2", after(now, 30))
     broadcast.refresh_from_db()
     assert (broadcast.lost_at, broadcast.reconnect_until) == (after(now, 10), after(now, 10 + WAIT_S))
@@ -273,7 +273,7 @@ def test_it_is_as_long_as_there_was_a_picture_and_one_document(key: str, now: dt
     broadcast.refresh_from_db()
     assert (broadcast.state, broadcast.end_reason, broadcast.ended_at) == ("ended", "stopped", after(now, 10 + WAIT_S))
     assert broadcast.length == dt.timedelta(seconds=9)
-    broadcasts.record(broadcast.pk)
+    records.write(broadcast.pk)
     assert StreamMetadata.objects.get().duration_s == 10
 
 
@@ -281,7 +281,7 @@ def test_a_suspended_channel_does_not_come_back(channel: Channel, key: str, now:
     lost(key, now)
     Channel.objects.update(suspended_until=after(now, 3600))
     with pytest.raises(PublishRefused, match="suspended"):
-        broadcasts.open(event(key, "boot:2"), after(now, 20))
+        admission.open(event(key, "boot:2"), after(now, 20))
 
 
 # --- take over ------------------------------------------------------------------------------------------------------------
@@ -291,9 +291,9 @@ def test_another_publisher_takes_the_place_of_the_silent_one_alone(channel: Chan
     broadcast = live(key, now)
     for silent in (None, "boot:0"):
         with pytest.raises(AlreadyLive):
-            broadcasts.open(event(key, "boot:2"), after(now, 20), silent)
+            admission.open(event(key, "boot:2"), after(now, 20), silent)
     assert Refusal.objects.get().reason == "already_live"
-    again = broadcasts.open(event(key, "boot:3"), after(now, 21), silent="boot:1")
+    again = admission.open(event(key, "boot:3"), after(now, 21), silent="boot:1")
     assert (again.pk, again.epoch, again.state) == (broadcast.pk, 2, "reconnecting")
     assert not Refusal.objects.exists() and state_of(channel) == "reconnecting"
     assert not broadcasts.publisher_left("boot:1", after(now, 22))  # late: it changes nothing
@@ -301,8 +301,8 @@ def test_another_publisher_takes_the_place_of_the_silent_one_alone(channel: Chan
 
 
 def test_who_connected_but_never_sent_is_replaced_too(key: str, now: dt.datetime) -> None:
-    broadcast = broadcasts.open(event(key, "boot:1"), now)
-    again = broadcasts.open(event(key, "boot:2"), after(now, 6), silent="boot:1")
+    broadcast = admission.open(event(key, "boot:1"), now)
+    again = admission.open(event(key, "boot:2"), after(now, 6), silent="boot:1")
     assert (again.pk, again.epoch, again.state) == (broadcast.pk, 2, "publishing")
     assert broadcasts.go_live(again.pk, after(now, 7), epoch=2)
 
@@ -311,8 +311,8 @@ def test_who_connected_but_never_sent_is_replaced_too(key: str, now: dt.datetime
 
 
 def test_a_hook_that_comes_twice_gets_the_same_answer(key: str, now: dt.datetime) -> None:
-    first = broadcasts.open(event(key, "boot:1"), now)
-    again = broadcasts.open(event(key, "boot:1"), after(now, 1))
+    first = admission.open(event(key, "boot:1"), now)
+    again = admission.open(event(key, "boot:1"), after(now, 1))
     assert (again.pk, again.epoch, again.ingest_name) == (first.pk, 1, first.ingest_name)
 
 
@@ -320,7 +320,7 @@ def test_a_hook_that_comes_after_its_publisher_has_left_opens_nothing(key: str, 
     broadcast = lost(key, now)
     for late in ("boot:1", "boot:0"):
         with pytest.raises(PublishRefused, match="stopped"):
-            broadcasts.open(event(key, late), after(now, 20))
+            admission.open(event(key, late), after(now, 20))
     broadcast.refresh_from_db()
     assert broadcast.is_waiting and broadcast.epoch == 1
 
@@ -358,7 +358,7 @@ class Server(RuleBasedStateMachine):
         session, last = f"boot:{self.connections}", self.open
         self.asked.append(session)
         try:
-            found = broadcasts.open(event(self.key, session), self.now, last.session if last and takes_over else None)
+            found = admission.open(event(self.key, session), self.now, last.session if last and takes_over else None)
         except PublishRefused:
             self.gone.append(session)
         else:
@@ -384,7 +384,7 @@ class Server(RuleBasedStateMachine):
     def a_question_is_repeated(self, data: st.DataObject) -> None:
         session = data.draw(st.sampled_from(self.asked))
         try:
-            found = broadcasts.open(event(self.key, session), self.now)
+            found = admission.open(event(self.key, session), self.now)
         except PublishRefused:
             assert session not in self.there or self.there[session] != self.name
         else:

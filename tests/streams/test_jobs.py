@@ -17,7 +17,7 @@ from pymongo.errors import ConnectionFailure
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from streams import broadcasts, capacity, encoder, jobs, leases, packager, rtmp, segment_cache
+from streams import announcements, broadcasts, capacity, encoder, jobs, leases, packager, rtmp, segment_cache
 from streams.documents import Audience
 from streams.hls.fmp4 import Malformed
 from streams.models import Broadcast, EncodeLease
@@ -132,7 +132,7 @@ async def test_who_leaves_encodes_until_the_successor_has_stored_something(
     epoch = await claimed(broadcast)
     assert [job.args["rendition"] async for job in ProcrastinateJob.objects.filter(task_name="encode")] == ["source"]
     successor = Writer(redis, broadcast.id, "source", epoch)
-    assert await successor.begin(await ask(broadcasts.reopening, broadcast))
+    assert await successor.begin(await ask(announcements.reopening, broadcast))
     assert fake.running() and not running.done()
     await successor.store(part(await successor.take(99), epoch=epoch), b"first", NOW)
     running.cancel()

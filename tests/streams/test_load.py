@@ -11,7 +11,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from redis.asyncio import Redis
 
-from streams import broadcasts, capacity, health, leases, load, segment_cache
+from streams import announcements, capacity, health, leases, load, segment_cache
 from streams.models import Broadcast, EncodeLease
 from streams.segment_cache import Fenced, Writer
 from streams.shedding import RETURN_S, SECONDS
@@ -39,7 +39,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def broadcast(db: None, now: dt.datetime) -> Broadcast:
     """Everybody encodes, and has reported."""
     made = broadcast_of(own_channel(), "live", ingest_name=random_id(), ladder=LADDER, started_at=now, live_at=now)
-    in_redis(segment_cache.open_broadcast, broadcasts.opening(made))
+    in_redis(segment_cache.open_broadcast, announcements.opening(made))
     for rendition in LADDER:
         encode(made, rendition, leases.claim(made.id, rendition, "one"), now)
     return made
@@ -55,7 +55,7 @@ def in_redis(call: Any, *args: Any) -> Any:
 
 def encode(broadcast: Broadcast, rendition: str, epoch: int, now: dt.datetime) -> bool:
     """A part, and a report: whether the rendition is listed."""
-    opening = broadcasts.reopening(broadcast)
+    opening = announcements.reopening(broadcast)
 
     async def write(redis: Redis) -> bool:
         writer = Writer(redis, broadcast.pk, rendition, epoch)

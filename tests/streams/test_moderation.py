@@ -13,12 +13,12 @@ from django.utils import timezone
 from accounts import modlog
 from accounts.forms import ChannelForm
 from accounts.models import AppendOnly, Channel, FormerName, ModAction, User
-from streams import broadcasts, moderation
-from streams.broadcasts import PublishRefused
+from streams import admission, broadcasts, moderation
 from streams.documents import StreamKey, key_hash
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
 from streams.moderation import Refused
+from streams.refusals import PublishRefused
 from tests.broadcasts import broadcast_of
 from tests.cast import PASSWORD, can_log_in
 from tests.pages import text
@@ -71,7 +71,7 @@ def key_of(channel: Channel) -> str:
 
 def refusal(key: str) -> str:
     with pytest.raises(PublishRefused) as refused:
-        broadcasts.open(PublishEvent("publish", "boot:1", "live", key, "192.0.2.7"), timezone.now())
+        admission.open(PublishEvent("publish", "boot:1", "live", key, "192.0.2.7"), timezone.now())
     return refused.value.reason
 
 
@@ -122,10 +122,10 @@ def test_it_publishes_again_when_the_suspension_is_over_or_lifted(admin: Client,
     channel.suspended_until = now - dt.timedelta(seconds=1)
     channel.save()
     event = PublishEvent("publish", "boot:1", "live", key, "192.0.2.7")
-    broadcasts.end(broadcasts.open(event, now).pk, "stopped", now)
+    broadcasts.end(admission.open(event, now).pk, "stopped", now)
     act(admin, "suspend", channel, seconds=3600)
     act(admin, "lift", channel)
-    assert broadcasts.open(replace(event, session="boot:2"), now).channel == channel
+    assert admission.open(replace(event, session="boot:2"), now).channel == channel
     assert [code for _, code, _ in log()] == ["suspend", "lift"]
 
 

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import broadcasts, leases, reconcile, segment_cache
+from streams import announcements, broadcasts, leases, reconcile, segment_cache
 from streams.models import Broadcast, EncodeLease
 from streams.reconcile import MISSING_S, NO_MEDIA_S, NO_PICTURE_S, verdict
 from streams.rtmp import Stream
@@ -263,7 +263,7 @@ def test_an_ended_broadcast_gets_no_encoder(broadcast: Broadcast, now: dt.dateti
 
 def test_a_rendition_that_keeps_failing_is_left_out(broadcast: Broadcast, now: dt.datetime) -> None:
     async def listed(redis: Redis) -> None:
-        await segment_cache.open_broadcast(redis, broadcasts.opening(broadcast))
+        await segment_cache.open_broadcast(redis, announcements.opening(broadcast))
         await (await begun(redis, broadcast.id, "source")).report(variant("source"), 0)
 
     in_redis(listed)

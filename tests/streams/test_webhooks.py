@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from accounts.models import Channel
 from livestream.asgi import application
-from streams import broadcasts, leases, limits, silence, webhooks
+from streams import admission, broadcasts, leases, limits, silence, webhooks
 from streams.documents import StreamKey
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
@@ -347,13 +347,13 @@ async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
     nginx: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_up: list[str] = []
-    open_ = broadcasts.open
+    open_ = admission.open
 
     def noted(event: PublishEvent, now: dt.datetime, silent: str | None = None) -> Broadcast:
         looked_up.append(event.key)
         return open_(event, now, silent)
 
-    monkeypatch.setattr(broadcasts, "open", noted)
+    monkeypatch.setattr(admission, "open", noted)
     answers = [await call(nginx, "publish", f"live_{number}") for number in range(30)]
     assert [reasons(answer) for answer in answers] == [(403, "unknown_key")] * 10 + [(403, "blocked")] * 20
     assert len(looked_up) == 10
