@@ -12,7 +12,7 @@ from django.db import transaction
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import announcements, capacity, deferred, leases, segment_cache, shedding
+from streams import announcements, capacity, deferred, leases, metrics, segment_cache, shedding
 from streams.advice import Second
 from streams.models import Broadcast
 from streams.moments import unix_ms
@@ -55,6 +55,7 @@ def _shed(broadcast_id: str, rendition: str, now: dt.datetime) -> None:
     log.warning("%s of %s is stopped: the encoders are late", rendition, broadcast_id)
     epoch = leases.shed(broadcast_id, rendition, now)
     _unlist(broadcast_id, rendition, epoch, now)
+    metrics.sheds.labels(rendition).inc()
 
 
 def _return(shed: Shed, now: dt.datetime) -> None:
@@ -62,6 +63,7 @@ def _return(shed: Shed, now: dt.datetime) -> None:
     leases.bring_back(shed.broadcast_id, shed.rendition, now)
     deferred.encode(shed.broadcast_id, shed.rendition)
     segment_cache.with_segments(lambda redis: segment_cache.list_again(redis, shed.broadcast_id, shed.rendition))
+    metrics.returns.labels(shed.rendition).inc()
 
 
 def give_up(broadcast_id: str, rendition: str, now: dt.datetime) -> None:

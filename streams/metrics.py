@@ -13,6 +13,8 @@ part_latency = Histogram(
 media = Counter("livestream_encoded_media_seconds", "Its rate is an encode's speed: 1 keeps up", ["rendition"])
 encodes = Gauge("livestream_encodes", "Running encode jobs", ["rendition"], multiprocess_mode="livesum")
 encodes_ended = Counter("livestream_encodes_ended", "Encode jobs that ended, and how", ["rendition", "outcome"])
+sheds = Counter("livestream_sheds", "Transcodes that were stopped because encoders were late", ["rendition"])
+returns = Counter("livestream_shed_returns", "Transcodes that came back after that", ["rendition"])
 stale_writes = Counter("livestream_stale_writes_refused", "Writes of encode jobs that had been replaced", ["rendition"])
 waiting = Gauge("livestream_requests_waiting", "Requests held until there is something new", multiprocess_mode="livesum")
 turned_away = Counter("livestream_requests_turned_away", "Requests that were not held because too many are", ["limit"])

@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "streams.shedding": "streams.advice streams.ladder",
     "streams.load": "streams.moments"
     " streams.advice streams.announcements streams.capacity streams.deferred streams.leases streams.models"
-    " streams.segment_cache streams.shedding",
+    " streams.metrics streams.segment_cache streams.shedding",
     "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.models"
     " streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "streams.moments accounts streams.audience streams.documents streams.figures streams.notices streams.purge"

@@ -39,6 +39,8 @@ def test_no_label_has_more_values_than_a_handful() -> None:
         metrics.part_latency,
         metrics.media,
         metrics.encodes,
+        metrics.sheds,
+        metrics.returns,
         metrics.stale_writes,
         metrics.turned_away,
     ):

@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from streams import announcements, capacity, health, leases, load, segment_cache
@@ -104,14 +105,20 @@ def test_where_all_keep_up_nothing_is_stopped(broadcast: Broadcast, now: dt.date
 
 def test_the_costliest_transcode_is_stopped_and_its_encoder_is_refused(broadcast: Broadcast, now: dt.datetime) -> None:
     note(broadcast, now)
+    before = counted("sheds", "720p")
     load.balance([broadcast], now)
     assert listed(broadcast) == LADDER[:-1] and leases.withdrawn(broadcast.pk) == {"720p"}
+    assert counted("sheds", "720p") == before + 1
     with pytest.raises(Fenced):
         in_redis(late_write, broadcast)
     with pytest.raises(leases.LeaseLost):
         leases.renew(broadcast.pk, "720p", 1)
     with pytest.raises(leases.LeaseHeld):
         leases.claim(broadcast.pk, "720p", "two")
+
+
+def counted(what: str, rendition: str) -> float:
+    return REGISTRY.get_sample_value(f"livestream_{what}_total", {"rendition": rendition}) or 0
 
 
 async def late_write(redis: Redis, broadcast: Broadcast) -> None:
@@ -149,9 +156,10 @@ def test_it_comes_back_for_new_viewers_with_a_list_of_its_own(broadcast: Broadca
     room[0] = 0
     load.balance([broadcast], later)
     assert waiting() == [] and leases.withdrawn(broadcast.pk) == {"720p"}
-    room[0] = 1
+    room[0], before = 1, counted("shed_returns", "720p")
     load.balance([broadcast], later)
     assert waiting() == ["720p"] and listed(broadcast) == LADDER[:-1]
+    assert counted("shed_returns", "720p") == before + 1
     epoch = leases.claim(broadcast.pk, "720p", "two")
     assert encode(broadcast, "720p", epoch, later)
     assert listed(broadcast) == LADDER and health.advice_of(broadcast)[-1:] != ["shed_quality:720p"]
