@@ -64,14 +64,19 @@ async def slots(redis: Redis, but: str = "") -> int | None:
 
 def room() -> int:
     """For how many more renditions; none, where nobody has said so. Raises RedisError."""
-    total = with_segments(slots)
-    return 0 if total is None else total - leases.wanted()
+    return max(_free() or 0, 0)
 
 
 def cut(ladder: list[str]) -> list[str]:
-    """As much of it as there is room for: source, sound and the lowest come first. Raises RedisError.
+    """As much of it as there is room for: source, sound and the lowest come first. Raises RedisError."""
+    free = _free()
+    return ladder if free is None else ladder[: max(free, 0)]
 
-    Two broadcasts that begin at the same moment may both take the last room: their jobs wait for a slot then.
-    """
+
+def _free() -> int | None:
+    """The caller's transaction takes of it what it will; until it ends, others wait here."""
     total = with_segments(slots)
-    return ladder if total is None else ladder[: max(total - leases.wanted(), 0)]
+    if total is None:
+        return None
+    leases.alone_in_taking()
+    return total - leases.wanted()

@@ -92,7 +92,7 @@ SELECT broadcast_id, rendition, shed_at, sheds FROM streams_encodelease
 WHERE broadcast_id = ANY(%(broadcasts)s) AND withdrawn AND shed_at IS NOT NULL
 """
 
-BALANCING = 7_531  # a lock of PostgreSQL's
+BALANCING, TAKING = 7_531, 7_532  # locks of PostgreSQL's
 
 LIVE = """
 SELECT rendition FROM streams_encodelease WHERE broadcast_id = %(broadcast)s AND expires_at >= clock_timestamp()
@@ -244,6 +244,12 @@ def alone_in_balancing() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [BALANCING])
         return bool(cursor.fetchone()[0])
+
+
+def alone_in_taking() -> None:
+    """Nobody else takes what there is room for until the transaction ends: who waits here sees what was taken."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TAKING])
 
 
 def left_out(broadcast_id: str) -> list[tuple[str, str]]:

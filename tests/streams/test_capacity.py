@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from redis.asyncio import Redis
 
@@ -18,6 +22,7 @@ from tests.streams.rig import clean_queue, own_channel, random_id, redis
 
 __all__ = ["clean_queue", "redis"]
 
+MEETING_S = 1
 FIVE = ["source", "audio", "360p", "480p", "720p"]
 
 
@@ -94,6 +99,37 @@ def test_a_broadcast_gets_what_there_is_room_for_and_the_next_is_told_that_there
         publish(second)
     assert Refusal.objects.get(channel=second).reason == "no_encoder"
     assert not second.broadcasts.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("clean_queue", "key_store")
+def test_two_that_begin_at_the_same_moment_share_what_there_is_room_for(
+    workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers += [5]
+    channels, both, count = [own_channel(), own_channel()], threading.Barrier(2), leases.wanted
+
+    def counted_by_both() -> int:
+        found = count()
+        with suppress(threading.BrokenBarrierError):
+            both.wait(MEETING_S)  # whoever is let in alone waits in vain
+        return found
+
+    monkeypatch.setattr(leases, "wanted", counted_by_both)
+    with ThreadPoolExecutor() as threads:
+        begun = [threads.submit(publish_apart, channel) for channel in channels]
+    assert sorted(len(each.result()) for each in begun) == [0, 5]
+
+
+def publish_apart(channel: Channel) -> list[str]:
+    """In a thread, with its own connection; the ladder."""
+    try:
+        return publish(channel).ladder
+    except PublishRefused as refused:
+        assert refused.reason == "no_encoder"
+        return []
+    finally:
+        connection.close()
 
 
 def publish(channel: Channel) -> Broadcast:
