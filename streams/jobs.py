@@ -226,9 +226,17 @@ async def keep_audience(timestamp: int = 0) -> None:
 @app.task(name="reconcile", queue="jobs", queueing_lock="reconcile")
 async def look_after(timestamp: int = 0) -> None:
     """Compare what should be live with the RTMP server and the leases; hooks are only hints."""
-    async with rtmp.client() as client:
-        streams = await rtmp.streams(client)
-    await in_database(reconcile.look)(streams, timezone.now())
+    await in_database(reconcile.look)(await _published(), timezone.now())
+
+
+async def _published() -> dict[str, rtmp.Stream] | None:
+    """None where the RTMP server does not say."""
+    try:
+        async with rtmp.client() as client:
+            return await rtmp.streams(client)
+    except rtmp.Unreachable as error:
+        log.warning("%s", error)
+        return None
 
 
 @app.periodic(cron="* * * * *")

@@ -42,19 +42,24 @@ class Sight:
 sight = Sight()
 
 
-def look(streams: dict[str, Stream], now: dt.datetime) -> None:
+def look(streams: dict[str, Stream] | None, now: dt.datetime) -> None:
+    """`streams` is None where the RTMP server does not say what is published."""
     live = list(Broadcast.objects.filter(state__in=Broadcast.OPEN).select_related("channel"))
     shown = _shown(live, now)
     for broadcast in live:
-        stream = streams.get(broadcast.ingest_name)
-        _notice_publisher(broadcast, stream, now)
-        reason = verdict(broadcast, stream, now, sight.since(shown[broadcast.id].pictured_at))
+        pictured_at = sight.since(shown[broadcast.id].pictured_at)
+        if streams is None:
+            reason = verdict_unseen(broadcast, now, pictured_at)
+        else:
+            stream = streams.get(broadcast.ingest_name)
+            _notice_publisher(broadcast, stream, now)
+            reason = verdict(broadcast, stream, now, pictured_at)
         if reason:
             log.info("broadcast %s: %s", broadcast.id, reason)
             _carry_out(broadcast, reason, now)
         else:
             _correct_page(broadcast, shown[broadcast.id].page, now)
-    _drop_strays(streams, {broadcast.ingest_name for broadcast in live if broadcast.connected_at})
+    _drop_strays(streams or {}, {broadcast.ingest_name for broadcast in live if broadcast.connected_at})
     _replace_encoders(now)
     if settings.LOAD_SHEDDING:
         load.balance(live, now)
@@ -110,13 +115,26 @@ def _notice_publisher(broadcast: Broadcast, stream: Stream | None, now: dt.datet
         Broadcast.objects.filter(pk=broadcast.pk).update(missing_since=now)
 
 
+def verdict_unseen(broadcast: Broadcast, now: dt.datetime, pictured_at: dt.datetime | None) -> str | None:
+    """While the RTMP server does not say who publishes, pictures tell."""
+    if broadcast.connected_at is None:
+        return _verdict_waiting(broadcast, now)
+    is_shown = broadcast.state == Broadcast.State.LIVE
+    since = pictured_at if is_shown else broadcast.connected_at
+    return "lost" if since and (now - since).total_seconds() >= NO_MEDIA_S else None
+
+
+def _verdict_waiting(broadcast: Broadcast, now: dt.datetime) -> str | None:
+    is_over = broadcast.reconnect_until is None or broadcast.reconnect_until <= now
+    return broadcast.end_reason or "lost" if is_over else None
+
+
 def verdict(
     broadcast: Broadcast, stream: Stream | None, now: dt.datetime, pictured_at: dt.datetime | None = None
 ) -> str | None:
     """Why this broadcast must do without its publisher, or end, if it must; `pictured_at` is when its last picture came."""
     if broadcast.connected_at is None:
-        is_over = broadcast.reconnect_until is None or broadcast.reconnect_until <= now
-        return broadcast.end_reason or "lost" if is_over else None
+        return _verdict_waiting(broadcast, now)
     age_s = (now - broadcast.connected_at).total_seconds()
     if not stream or not stream.publisher:
         missing_s = (now - broadcast.missing_since).total_seconds() if broadcast.missing_since else 0

@@ -17,7 +17,7 @@ from pymongo.errors import ConnectionFailure
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from streams import announcements, broadcasts, capacity, encoder, jobs, leases, packager, rtmp, segment_cache
+from streams import announcements, broadcasts, capacity, encoder, jobs, leases, packager, segment_cache
 from streams.documents import Audience
 from streams.hls.fmp4 import Malformed
 from streams.models import Broadcast, EncodeLease
@@ -347,9 +347,20 @@ async def test_a_look_asks_the_rtmp_server(broadcast: Broadcast, rtmp_server: Rt
 
 async def test_a_look_that_sees_nothing_ends_nothing(broadcast: Broadcast, rtmp_server: RtmpServer) -> None:
     rtmp_server.working = False
-    with pytest.raises(rtmp.Unreachable):
-        await jobs.look_after()
+    await jobs.look_after()
     assert (await Broadcast.objects.aget(pk=broadcast.pk)).missing_since is None
+
+
+async def test_a_window_ends_in_its_time_while_the_rtmp_server_is_down(broadcast: Broadcast, rtmp_server: RtmpServer) -> None:
+    rtmp_server.working = False
+    now = timezone.now()
+    waits = {"state": "reconnecting", "connected_at": None, "lost_at": now, "end_reason": "lost"}
+    await Broadcast.objects.aupdate(**waits, reconnect_until=now + dt.timedelta(seconds=60))
+    await jobs.look_after()
+    assert await state(broadcast) == "reconnecting"
+    await Broadcast.objects.aupdate(reconnect_until=now)
+    await jobs.look_after()
+    assert await state(broadcast) == "ended"
 
 
 async def test_the_jobs_of_a_dead_worker_are_swept_away_and_no_others() -> None:

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from accounts.models import Channel
 from streams import announcements, broadcasts, leases, reconcile, segment_cache
 from streams.models import Broadcast, EncodeLease
-from streams.reconcile import MISSING_S, NO_MEDIA_S, NO_PICTURE_S, verdict
+from streams.reconcile import MISSING_S, NO_MEDIA_S, NO_PICTURE_S, verdict, verdict_unseen
 from streams.rtmp import Stream
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import begun, own_channel, part, random_id, variant
@@ -97,6 +97,31 @@ def test_a_broadcast_that_waits_ends_when_its_time_is_over(reason: str) -> None:
 )
 def test_who_comes_back_must_show_something_within_the_same_time(stream: Stream, age_s: float, reason: str | None) -> None:
     assert verdict(unsaved("reconnecting"), stream, at(age_s), at(-60)) == reason
+
+
+@pytest.mark.parametrize(
+    ("state", "pictured_s", "age_s", "reason"),
+    [
+        ("live", 100 - NO_MEDIA_S + 0.1, 100, None),
+        ("live", 100 - NO_MEDIA_S, 100, "lost"),
+        ("live", None, 100, None),  # nobody can say
+        ("publishing", None, NO_MEDIA_S - 0.1, None),
+        ("publishing", None, NO_MEDIA_S, "lost"),
+        ("reconnecting", -60, NO_MEDIA_S - 0.1, None),
+        ("reconnecting", -60, NO_MEDIA_S, "lost"),
+    ],
+)
+def test_while_the_rtmp_server_does_not_answer_pictures_tell_of_the_publisher(
+    state: str, pictured_s: float | None, age_s: float, reason: str | None
+) -> None:
+    pictured_at = None if pictured_s is None else at(pictured_s)
+    assert verdict_unseen(unsaved(state), at(age_s), pictured_at) == reason
+
+
+def test_a_window_ends_while_the_rtmp_server_does_not_answer() -> None:
+    broadcast = waiting_until(at(100), "lost")
+    assert verdict_unseen(broadcast, at(99.9), None) is None
+    assert verdict_unseen(broadcast, at(100), None) == "lost"
 
 
 # --- looks ----------------------------------------------------------------------------------------------------------------
