@@ -17,9 +17,10 @@ from streams import clock, ffmpeg
 from streams.child import Child, child
 from streams.hls import fmp4
 from streams.ladder import AUDIO, BY_NAME, SOURCE, Profile
-from streams.packager import Again, Packager, SourcePackager, VideoPackager, Withdraw
+from streams.packager import Again, Packager, VideoPackager, Withdraw
 from streams.segment_cache import Fenced, Forgotten, Opening, Writer
 from streams.sound import AudioPackager, Silence
+from streams.source import SourcePackager
 
 log = logging.getLogger(__name__)
 

@@ -34,14 +34,15 @@ MAY_IMPORT = {
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
     "streams.measure": "streams.hls",
     "streams.watch": "streams.hls streams.metrics streams.segment_cache",
-    "streams.packager": "streams.hls streams.ladder streams.measure streams.clock streams.cache_scripts streams.segment_cache",
+    "streams.packager": "streams.hls streams.ladder streams.clock streams.cache_scripts streams.segment_cache",
+    "streams.source": "streams.hls streams.ladder streams.measure streams.clock streams.packager streams.segment_cache",
     "streams.sound": "streams.hls streams.ladder streams.measure streams.cache_scripts streams.clock streams.packager"
     " streams.segment_cache",
     "streams.child": "",
     "streams.logged": "",
     "streams.metrics": "",
     "streams.encoder": "streams.hls streams.ladder streams.ffmpeg streams.child streams.clock streams.packager streams.sound"
-    " streams.segment_cache",
+    " streams.source streams.segment_cache",
     "streams.models": "accounts streams.reasons",
     "streams.documents": "",
     "streams.leases": "",

@@ -16,8 +16,9 @@ from streams.hls.pace import EARLY_MS, PAUSE_MS
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import Part, Segment, Timeline
 from streams.ladder import Profile
-from streams.packager import TELL_MS, Again, Packager, SourcePackager, VideoPackager, Withdraw
+from streams.packager import TELL_MS, Again, Packager, VideoPackager, Withdraw
 from streams.segment_cache import Clock
+from streams.source import SourcePackager
 from tests.streams.rig import H264, KNOWN, NOW, PART_MS, begun, broadcast_id, redis, variant, video
 
 __all__ = ["broadcast_id", "redis"]
