@@ -191,7 +191,13 @@ if report == 'absent' then
   announce('master')
   return 0
 end
-if string.find(',' .. sealed .. ',', ',' .. rendition .. ',', 1, true) then return 1 end
+if string.find(',' .. sealed .. ',', ',' .. rendition .. ',', 1, true) then
+  if redis.call('HGET', master, 'r:' .. rendition) ~= report then
+    redis.call('HSET', master, 'r:' .. rendition, report)
+    announce('master')
+  end
+  return 1
+end
 if redis.call('HDEL', master, 'again:' .. rendition) == 0 then return 0 end
 redis.call('HSET', master, 'r:' .. rendition, report, 'sealed', sealed .. ',' .. rendition)
 announce('master')

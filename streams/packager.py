@@ -149,6 +149,12 @@ class VideoPackager(Packager):
         self.longest_ms = self.gop_ms + SHORTEST_SEGMENT_MS - 2 * CLOCK_TOLERANCE_MS
         self.is_lowest = writer.rendition == RUNGS[0].name
 
+    async def begin(self, init: Init) -> None:
+        before = self.init_number
+        await super().begin(init)
+        if self.listed and self.init_number != before:
+            self.listed = None  # it is another picture: that is said with its first frame
+
     def check(self, init: Init) -> None:
         rung = BY_NAME[self.writer.rendition]
         is_known = self.is_fixed or self.profile is not None

@@ -191,7 +191,8 @@ class Writer:
         return int(await self._run("INIT", data))
 
     async def report(self, variant: Variant | None, now_ms: int, gop_ms: int = 0) -> bool:
-        """Say what this rendition is, or (None) that the broadcast is without it. False once the ladder is fixed without it."""
+        """Say what this rendition is, or (None) that the broadcast is without it: again, where that has changed. False once the
+        ladder is fixed without it."""
         text = "absent" if variant is None else json.dumps(asdict(variant))
         return bool(await self._run("REPORT", text, gop_ms, now_ms))
 

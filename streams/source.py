@@ -36,6 +36,7 @@ class SourcePackager(VideoPackager):
         self.measure = Measure()
         self.recent = Recent()
         self.measured_ms: float = FIRST_MEASURE_MS - MEASURE_EVERY_MS
+        self.said_kbit_s = 0  # in the list
 
     def check(self, init: Init) -> None:
         pass
@@ -48,6 +49,8 @@ class SourcePackager(VideoPackager):
         if self.measure.length_ms - self.measured_ms >= MEASURE_EVERY_MS:
             self.measured_ms = self.measure.length_ms
             await self.writer.measured(self.figures())
+            if self.listed and not self.said_kbit_s / 2 <= self.measure.kbit_s <= self.said_kbit_s * SOURCE_HEADROOM:
+                await self._list(self.measure)  # the key's last publisher sent something else
         await self._look(frame)
         if self.listed is not False and self.measure.open_gop_ms > LONGEST_OPEN_GOP_MS:
             await self._leave()
@@ -76,8 +79,12 @@ class SourcePackager(VideoPackager):
         if self.profile is None and round(known.gop_s * kept_fps(known.fps)) > longest_gop(None):
             await self._leave()  # transcodes have keyframes between its own; the next time they will know
             return
+        await self._list(known)
+
+    async def _list(self, known: Profile | Measure) -> None:
+        self.said_kbit_s = known.kbit_s
         variant = self.variant(round(known.kbit_s * 1000 * SOURCE_HEADROOM), known.fps)
-        self.listed = await self.writer.report(variant, self.now_ms(), round(known.gop_s * 1000))
+        self.listed = await self.writer.report(variant, self.now_ms(), max(self.gop_ms, round(known.gop_s * 1000)))
 
     async def _leave(self) -> None:
         """Whoever came to this rendition in between would see nothing for long."""

@@ -13,6 +13,7 @@ from streams.cache_scripts import FIRST_MSN, LATE_MS, SHORTEST_SEGMENT_MS
 from streams.clock import ClockView
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.pace import EARLY_MS, PAUSE_MS
+from streams.hls.playlist import Variant
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import Part, Segment, Timeline
 from streams.ladder import Profile
@@ -263,6 +264,51 @@ async def test_a_transcode_that_comes_after_the_ladder_is_fixed_withdraws(redis:
     assert await listed(redis, broadcast_id) == ["source", "360p"]
     with pytest.raises(Withdraw):
         await push(await ready(redis, broadcast_id, "720p", wall), video(0, 1))
+
+
+LARGER = Init(b"larger", "video", "avc1.64001E", 1000, width=854, height=480)
+
+
+async def variants(redis: Redis, broadcast_id: str) -> dict[str, Variant]:
+    master = await segment_cache.master(redis, broadcast_id)
+    assert master and master.variants
+    return {each.name: each for each in master.variants}
+
+
+@pytest.mark.parametrize("rendition", ["360p", "source"])
+async def test_the_list_follows_a_publisher_that_comes_back_with_another_picture(
+    redis: Redis, broadcast_id: str, rendition: str
+) -> None:
+    wall = Wall()
+    await rest_of_the_ladder(redis, broadcast_id, wall)
+    await push(await ready(redis, broadcast_id, "source", wall), video(0, 1))
+    before = await variants(redis, broadcast_id)
+    await push(await ready(redis, broadcast_id, rendition, wall, init=LARGER), video(0, 1))
+    after = await variants(redis, broadcast_id)
+    assert after == before | {rendition: replace(before[rendition], codec=LARGER.codec, width=854, height=480)}
+
+
+async def test_the_list_follows_a_picture_that_changes_while_it_is_sent(redis: Redis, broadcast_id: str) -> None:
+    wall = Wall()
+    await rest_of_the_ladder(redis, broadcast_id, wall)
+    pack = await ready(redis, broadcast_id, "source", wall)
+    await push(pack, video(0, 60))
+    await pack.begin(LARGER)
+    await push(pack, video(4000, 1))
+    assert (await variants(redis, broadcast_id))["source"].height == 480
+
+
+async def test_the_list_follows_what_is_measured_where_the_last_publisher_sent_much_more(
+    redis: Redis, broadcast_id: str
+) -> None:
+    wall = Wall()
+    await rest_of_the_ladder(redis, broadcast_id, wall)
+    pack = await ready(redis, broadcast_id, "source", wall)
+    await push(pack, video(0, 100), wall)
+    assert (await variants(redis, broadcast_id))["source"].bandwidth == KNOWN.kbit_s * 1300
+    await push(pack, video(4000, 25), wall)
+    assert isinstance(pack, SourcePackager)
+    assert (await variants(redis, broadcast_id))["source"].bandwidth == pack.measure.kbit_s * 1300
 
 
 # --- the source -----------------------------------------------------------------------------------------------------------
