@@ -8,14 +8,18 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams import advice, audience, leases, segment_cache
+from streams.ladder import BY_NAME, Profile, fits, ladder
 from streams.models import Broadcast
 from streams.segment_cache import with_segments
 
 log = logging.getLogger(__name__)
+
+Figures = dict[str, dict[str, Any]]  # by rendition
 
 FEW = 20  # seconds that are read where no more can be new
 
@@ -24,16 +28,28 @@ def advice_of(broadcast: Broadcast) -> list[str]:
     """Of what is sent now; what was last written down where nothing is, or while Redis does not answer."""
     if not broadcast.is_open:
         return list(broadcast.advice)
-    return _measured(broadcast) + [f"{code}:{rendition}" for code, rendition in leases.left_out(broadcast.pk)]
+    figures, seconds = _lately(broadcast)
+    told = advice.of(figures, seconds) if figures else list(broadcast.advice)
+    left_out = [*leases.left_out(broadcast.pk), *(("cut_quality", rendition) for rendition in cut(broadcast, figures))]
+    return told + [f"{code}:{rendition}" for code, rendition in left_out]
 
 
-def _measured(broadcast: Broadcast) -> list[str]:
+def _lately(broadcast: Broadcast) -> tuple[Figures, list[dict[str, Any]]]:
+    """Nothing while Redis does not answer."""
     try:
-        figures, seconds = with_segments(lambda redis: segment_cache.measured_lately(redis, broadcast.pk, advice.SECONDS))
+        return with_segments(lambda redis: segment_cache.measured_lately(redis, broadcast.pk, advice.SECONDS))
     except RedisError as error:
         log.warning("broadcast %s cannot be looked at: %s", broadcast.pk, type(error).__name__)
-        return list(broadcast.advice)
-    return advice.of(figures, seconds) if figures else list(broadcast.advice)
+        return {}, []
+
+
+def cut(broadcast: Broadcast, figures: Figures) -> list[str]:
+    """The renditions for which there was no room when it began; while its size is not known, those that are made of any."""
+    profile = Profile(**broadcast.profile) if broadcast.profile else None
+    source = figures.get("source", {})
+    size = profile.size if profile else min(source.get("width", 0), source.get("height", 0))
+    wanted = ladder(profile, settings.LARGEST_TRANSCODE)
+    return [name for name in wanted if name not in broadcast.ladder and (name not in BY_NAME or fits(BY_NAME[name], size))]
 
 
 def look(broadcast_id: str, after_ms: int, now_ms: int) -> tuple[list[dict[str, Any]], int]:

@@ -77,6 +77,10 @@ REASONS = {
         _("a quality is paused"),
         _("The site is too busy to make %(n)s. It comes back for new viewers when there is room; the others go on."),
     ),
+    "cut_quality": Reason(
+        _("a quality is left out"),
+        _("When you began, the site had no encoder free for %(n)s, so this broadcast goes on without it."),
+    ),
     "failed_quality": Reason(
         _("a quality has failed"),
         _("The site's encoder of %(n)s keeps failing, so your broadcast goes on without it. Tell the site's administrator."),

@@ -91,7 +91,7 @@ MAY_IMPORT = {
     " streams.ingest streams.leases streams.limits streams.logged streams.metrics streams.refusals streams.rtmp"
     " streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
-    "streams.health": "streams.advice streams.audience streams.leases streams.models streams.segment_cache",
+    "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.health streams.models streams.reasons streams.refusals",
     "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
     "streams.stream_page": "streams.moments accounts streams.broadcasts streams.dashboard streams.figures streams.health"

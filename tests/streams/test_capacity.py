@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from django.utils import timezone
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import admission, capacity, leases
+from streams import admission, capacity, health, leases
 from streams.documents import StreamKey
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
@@ -101,6 +102,32 @@ def test_a_broadcast_gets_what_there_is_room_for_and_the_next_is_told_that_there
     assert not second.broadcasts.exists()
 
 
+KNOWN = {"width": 1280, "height": 720, "fps": 30, "gop_s": 2, "kbit_s": 2500}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("clean_queue", "key_store")
+@pytest.mark.parametrize(
+    ("profile", "measured", "left_out"),
+    [
+        (KNOWN, None, ["480p", "720p"]),
+        (KNOWN | {"height": 480}, None, ["480p"]),
+        (None, None, []),
+        (None, KNOWN, ["480p", "720p"]),
+        (None, KNOWN | {"height": 480}, ["480p"]),
+    ],
+)
+def test_a_streamer_is_told_for_what_there_was_no_room(
+    workers: list[int], profile: dict[str, Any] | None, measured: dict[str, Any] | None, left_out: list[str]
+) -> None:
+    workers += [3]
+    broadcast = publish(own_channel(), profile)
+    figures = {"source": measured} if measured else {}
+    assert health.cut(broadcast, figures) == left_out
+    if profile:
+        assert [each for each in health.advice_of(broadcast) if "quality" in each] == [f"cut_quality:{n}" for n in left_out]
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("clean_queue", "key_store")
 def test_two_that_begin_at_the_same_moment_share_what_there_is_room_for(
@@ -132,7 +159,9 @@ def publish_apart(channel: Channel) -> list[str]:
         connection.close()
 
 
-def publish(channel: Channel) -> Broadcast:
+def publish(channel: Channel, profile: dict[str, Any] | None = None) -> Broadcast:
     now = timezone.now()
-    _, text = StreamKey.issue(channel.pk, now)
+    key, text = StreamKey.issue(channel.pk, now)
+    if profile:
+        key.update(set__profile=profile)
     return admission.open(PublishEvent("publish", f"b00t:{channel.pk}", "live", text, "192.0.2.7"), now)
