@@ -20,6 +20,8 @@ FAST_FPS, FAST_FACTOR = 40, 1.5  # more frames need more
 USUAL_FPS = (24, 25, 30, 48, 50, 60)
 FPS_SLACK = 0.03
 LOST_FRAMES = 0.9  # of the frames that usually come, over the last seconds
+LATE_MS = 700  # a second of the picture, after the one that came soonest
+LATE_SECONDS = 2  # one alone is no news
 LATE_SOUND_MS = 400
 BEHIND_S = 3.0  # an encoder, after the source
 STALE_MS = 3000  # no sound has come for so long
@@ -40,7 +42,7 @@ def of(figures: Figures, seconds: Sequence[Second]) -> list[str]:
     found = [keyframes(source), b_frames(source), bit_rate(source), frame_rate(source)]
     found += ["no_audio"] if is_silent(figures, seconds) else []
     if len(seconds) >= FEWEST_SECONDS:
-        found += [lost_frames(source, seconds), drift(seconds), slow_encoder(seconds)]
+        found += [unstable(seconds) or lost_frames(source, seconds), drift(seconds), slow_encoder(seconds)]
     return [code for code in found if code]
 
 
@@ -84,6 +86,13 @@ def is_silent(figures: Figures, seconds: Sequence[Second]) -> bool:
         return True
     heard_ms = figures["audio"].get("at_ms")
     return bool(seconds) and heard_ms is not None and seconds[-1]["at_ms"] - heard_ms > STALE_MS
+
+
+def unstable(seconds: Sequence[Second]) -> str:
+    """Where frames come later and later, or late now and then, few come in a second; but none is lost."""
+    ahead_ms = sorted(each["ahead_ms"] for each in seconds if each["era"] == seconds[-1]["era"])
+    late_ms = ahead_ms[-1] - ahead_ms[min(LATE_SECONDS, len(ahead_ms)) - 1]
+    return f"unstable:{late_ms / 1000:.1f}" if late_ms > LATE_MS else ""
 
 
 def lost_frames(source: Mapping[str, Any], seconds: Sequence[Second]) -> str:

@@ -65,6 +65,13 @@ REASONS = {
         _("unusual frame rate"), _("You send %(n)s frames per second. Choose 30 or 60, which screens show evenly.")
     ),
     "no_audio": Reason(_("no audio"), _("The stream has no sound. Add an audio source if you want some.")),
+    "unstable": Reason(
+        _("unstable connection"),
+        _(
+            "Your stream arrives up to %(n)s s late, so viewers see it stop. Lower the bit rate below what your line carries;"
+            " a cable helps more than Wi-Fi."
+        ),
+    ),
     "lost_frames": Reason(
         _("frames are missing"),
         _("%(n)s %% of your frames do not arrive. Your encoder or its network is too busy: lower the bit rate or the size."),

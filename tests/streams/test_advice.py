@@ -73,6 +73,21 @@ def test_frames_that_do_not_come_are_counted() -> None:
     assert heard(seconds(3, fps=10.0)) == []  # too little is known
 
 
+def test_a_line_that_is_slower_than_the_stream_is_unstable_and_loses_no_frames() -> None:
+    assert heard([second(n, fps=24.0, ahead_ms=-90 - 200 * n, audio=None) for n in range(10)]) == ["unstable:1.6"]
+    assert heard([second(n, ahead_ms=-90 - 20 * n, audio=None) for n in range(10)]) == []
+
+
+def test_a_line_that_stops_now_and_then_is_unstable() -> None:
+    late = {2: -1000, 7: -1500}
+    assert heard([second(n, ahead_ms=late.get(n, -90), audio=None) for n in range(10)]) == ["unstable:0.9"]
+    assert heard([second(n, ahead_ms=-1500 if n == 2 else -90, audio=None) for n in range(10)]) == []
+
+
+def test_another_session_is_compared_with_itself() -> None:
+    assert heard([*seconds(5), *(second(n, era=1, ahead_ms=-9000, audio=None) for n in range(5, 10))]) == []
+
+
 def test_sound_that_comes_apart_from_the_picture_is_told() -> None:
     assert heard([second(n, ahead_ms=-600) for n in range(10)]) == ["drift:500"]
     assert heard([second(n, era=1, ahead_ms=-600) for n in range(10)]) == []  # they cannot be compared
@@ -94,6 +109,7 @@ def test_every_piece_of_advice_has_words() -> None:
         "low_bitrate:2800",
         "high_bitrate:2800",
         "odd_fps:45",
+        "unstable:1.2",
         "lost_frames:20",
         "drift:9",
     ):
