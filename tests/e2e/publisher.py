@@ -69,13 +69,14 @@ class Publisher:
 def command(
     url: str,
     *,
+    before: Sequence[str] = (),
     inputs: Sequence[str] = (*picture(), *TONE),
     video: Sequence[str] = (*H264, *GOP_2S),
     audio: Sequence[str] = AAC,
     seconds: int = 60,
 ) -> list[str]:
-    """To RTMP_URL/KEY, as in ffmpeg's own command line."""
-    head = ("ffmpeg", "-hide_banner", "-loglevel", "error", "-re")
+    """To RTMP_URL/KEY, as in ffmpeg's own command line; BEFORE: a command that runs another."""
+    head = (*before, "ffmpeg", "-hide_banner", "-loglevel", "error", "-re")
     return [*head, *inputs, "-t", str(seconds), *video, *audio, "-f", "flv", url]
 
 

@@ -14,9 +14,9 @@ LOOK_S = 0.2
 class Line:
     """For one connection after the other."""
 
-    def __init__(self, url: str, source: str = "127.0.0.1") -> None:
+    def __init__(self, url: str, source: str = "127.0.0.1", listener: socket.socket | None = None) -> None:
         self.address, self.source = urlsplit(url), source
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = listener or socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(LOOK_S)
         self.sockets: list[socket.socket] = []
         self.dark, self.over = threading.Event(), threading.Event()
@@ -26,7 +26,8 @@ class Line:
     @property
     def url(self) -> str:
         """In place of the server's."""
-        return self.address._replace(netloc=f"127.0.0.1:{self.listener.getsockname()[1]}").geturl()
+        host, port = self.listener.getsockname()
+        return self.address._replace(netloc=f"{host}:{port}").geturl()
 
     def go_dark(self) -> None:
         """What is on its way is lost, and nobody is told that the connection has ended."""
