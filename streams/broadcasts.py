@@ -14,7 +14,7 @@ from django.dispatch import Signal
 from redis.exceptions import RedisError
 
 from accounts.models import Channel
-from streams import announcements, deferred, rtmp
+from streams import announcements, deferred, rtmp, silence
 from streams.models import Broadcast
 from streams.refusals import hold, refuse
 
@@ -66,7 +66,7 @@ def lose(broadcast: Broadcast, reason: str, now: dt.datetime) -> bool:
         return True
     if not broadcast.channel.reconnect_s:
         return end(broadcast.pk, reason, now, Broadcast.ON_AIR, session)
-    waiting = _lost(broadcast.channel, reason, now) | {"connected_at": None, "missing_since": None}
+    waiting = _lost(broadcast.channel, reason, _silent_since(broadcast, now)) | {"connected_at": None, "missing_since": None}
     with transaction.atomic():
         if _change(broadcast.pk, [Broadcast.State.LIVE], session, **waiting):
             lost.send_robust(Broadcast, broadcast_id=broadcast.pk)
@@ -80,6 +80,14 @@ def lose(broadcast: Broadcast, reason: str, now: dt.datetime) -> bool:
     except RedisError as error:  # the reconciler tells it
         log.warning("the page of broadcast %s is told later: %s", broadcast.pk, type(error).__name__)
     return True
+
+
+def _silent_since(broadcast: Broadcast, now: dt.datetime) -> dt.datetime:
+    try:
+        return silence.since(broadcast, now)
+    except RedisError as error:
+        log.warning("when the picture of broadcast %s stopped is not known: %s", broadcast.pk, type(error).__name__)
+        return now
 
 
 def _lost(channel: Channel, reason: str, now: dt.datetime) -> dict[str, Any]:

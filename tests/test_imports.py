@@ -54,7 +54,8 @@ MAY_IMPORT = {
     "streams.announcements": "streams.hls streams.leases streams.models streams.moments streams.segment_cache",
     "streams.records": "streams.advice streams.announcements streams.documents streams.ladder streams.models streams.refusals"
     " streams.segment_cache",
-    "streams.broadcasts": "accounts streams.announcements streams.deferred streams.models streams.refusals streams.rtmp",
+    "streams.broadcasts": "accounts streams.announcements streams.deferred streams.models streams.refusals streams.rtmp"
+    " streams.silence",
     "streams.admission": "accounts streams.announcements streams.broadcasts streams.capacity streams.deferred"
     " streams.documents streams.ingest streams.ladder streams.leases streams.models streams.refusals",
     "streams.notices": "accounts streams.broadcasts streams.models",

@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import admission, broadcasts, capacity, leases, reconcile, records, segment_cache
+from streams import admission, broadcasts, capacity, leases, reconcile, records, segment_cache, silence
 from streams.documents import StreamKey, StreamMetadata
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, EncodeLease, Refusal
@@ -151,6 +151,35 @@ def test_what_is_listed_stays_for_as_long_as_the_publisher_is_waited_for(key: st
     assert in_redis(ttl) <= segment_cache.PART_TTL_S
     broadcasts.publisher_left("boot:1", after(now, 10))
     assert in_redis(ttl) > WAIT_S + segment_cache.PART_TTL_S - 5
+
+
+def noted(broadcast: Broadcast, at: dt.datetime) -> None:
+    """A second of its picture."""
+
+    async def note(redis: Redis) -> None:
+        await (await begun(redis, broadcast.id, "source")).note({"at_ms": int(at.timestamp() * 1000)})
+
+    in_redis(note)
+
+
+def test_it_is_waited_for_from_the_last_picture_on(key: str, now: dt.datetime) -> None:
+    """The RTMP server notices a line that has gone dark after ten seconds."""
+    broadcast = live(key, now)
+    noted(broadcast, after(now, 9))
+    assert broadcasts.publisher_left("boot:1", after(now, 20))
+    broadcast.refresh_from_db()
+    assert (broadcast.lost_at, broadcast.reconnect_until) == (after(now, 10), after(now, 10 + WAIT_S))
+
+
+@pytest.mark.parametrize(("noted_s", "lost_s"), [(-3600, 30 - silence.LATEST_S), (3600, 30)])
+def test_an_encoders_clock_that_is_wrong_costs_little_of_the_wait(
+    key: str, now: dt.datetime, noted_s: int, lost_s: float
+) -> None:
+    broadcast = live(key, now)
+    noted(broadcast, after(now, noted_s))
+    assert broadcasts.publisher_left("boot:1", after(now, 30))
+    broadcast.refresh_from_db()
+    assert broadcast.lost_at == after(now, lost_s)
 
 
 def test_a_publisher_that_shows_nothing_is_dropped_and_waited_for(
