@@ -81,8 +81,9 @@ class Probe:
         if newest > self.newest:
             self.stood_s, self.moved_at = max(self.stood_s, now - self.moved_at if self.eras else 0), now
         self.sequence, self.newest, self.ended = media.sequence, max(newest, self.newest), media.ended
-        self.edge = listed[-1].date.timestamp() + sum(part.duration for part in listed[-1].parts)
-        self.epoch = epoch_of(listed[-1].parts[-1].url)
+        if parts := listed[-1].parts:  # what has ended has segments alone
+            self.edge = listed[-1].date.timestamp() + sum(part.duration for part in parts)
+            self.epoch = epoch_of(parts[-1].url)
         self.eras |= {segment.era for segment in listed}
         numbers = {segment.msn for segment in listed}
         self.gaps |= set(range(min(numbers), max(numbers))) - numbers
