@@ -28,7 +28,7 @@ from interactions.room_log import Out
 from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
-from interactions.wire import user_id
+from interactions.wire import unix_ms, user_id
 from streams.addresses import TooMany
 
 log = logging.getLogger(__name__)
@@ -294,7 +294,7 @@ class RoomConsumer(AsyncConsumer):
         user = speech.wire_id(self.author)
         if self.channel_layer:
             await self.channel_layer.group_add(f"user.{user}", self.channel_name)
-        return await room_log.out(self.chat.hub.redis, self.name, user)
+        return await room_log.out(self.chat.hub.redis, self.name, user, unix_ms(timezone.now()))
 
     def _tell_out(self, out: Out | None) -> None:
         wait_ms = speech.left_ms(out, timezone.now()) if out else None

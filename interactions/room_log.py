@@ -39,6 +39,7 @@ ARCHIVE = "chat:archive"
 SCANNED = 1000  # keys at a time
 HEAT_S = 7200  # where nothing is live, nobody comes for it
 FORGOTTEN_S = 60  # presence of a room that nobody counts any more
+OVERSTAYS_MS = 86_400_000  # its own time tells when a restriction is over: Redis's clock may be set forward
 ALIVE_MS = 15_000  # a process that has said nothing for longer has died
 
 
@@ -154,9 +155,9 @@ async def restrict(redis: Redis, room: str | None, user: str, code: str, until_m
 async def _restrict(
     redis: Redis, room: str | None, user: str, code: str, until_ms: int | None, now_ms: int, anew: bool
 ) -> None:
-    left = None if until_ms is None else until_ms - now_ms
-    if left is None or left > 0:
-        await redis.set(_out(room, user), encode({"code": code, "until_ms": until_ms}), px=left, nx=anew)
+    if until_ms is None or until_ms > now_ms:
+        kept_ms = None if until_ms is None else until_ms - now_ms + OVERSTAYS_MS
+        await redis.set(_out(room, user), encode({"code": code, "until_ms": until_ms}), px=kept_ms, nx=anew)
 
 
 async def absolve(redis: Redis, room: str | None, user: str) -> None:
@@ -218,12 +219,10 @@ async def message(redis: Redis, room: str, n: int) -> dict[str, Any] | None:
     return json.loads(found[0].text) if found else None
 
 
-async def out(redis: Redis, room: str, user: str) -> Out | None:
+async def out(redis: Redis, room: str, user: str, now_ms: int) -> Out | None:
     """What keeps this user from writing in the room or on the site, if something does."""
-    for text in await redis.mget([_out(None, user), _out(room, user)]):
-        if text:
-            return Out(**json.loads(text))
-    return None
+    found = [Out(**json.loads(text)) for text in await redis.mget([_out(None, user), _out(room, user)]) if text]
+    return next((each for each in found if each.until_ms is None or each.until_ms > now_ms), None)
 
 
 def _entries(found: Any) -> list[Entry]:

@@ -39,7 +39,9 @@ local nonce, pace = KEYS[4], KEYS[5]
 local text, burst, slow, now = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 for i = 6, 7 do
   local out = redis.call('GET', KEYS[i])
-  if out then return {'no', cjson.decode(out).code, math.max(-1, redis.call('PTTL', KEYS[i]))} end
+  out = out and cjson.decode(out)
+  if out and out.until_ms == cjson.null then return {'no', out.code, -1} end
+  if out and out.until_ms > now then return {'no', out.code, out.until_ms - now} end
 end
 local known = redis.call('GET', nonce)
 if known then return {'ok', tonumber(known)} end

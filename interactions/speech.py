@@ -56,7 +56,7 @@ async def say(
     settings = Settings.of(room.settings, room.private)
     verdict = rules.judge(settings, author, frame.text, now)
     if isinstance(verdict, Hold):
-        if out := await room_log.out(redis, room.name, wire_id(author)):
+        if out := await room_log.out(redis, room.name, wire_id(author), unix_ms(now)):
             raise Refused(out.code, left_ms(out, now))
         may_ask()
         await database_sync_to_async(moderation.hold)(room.name, author, frame, verdict.reason, now)

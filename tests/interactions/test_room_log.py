@@ -93,7 +93,7 @@ async def test_who_is_out_says_nothing_until_absolved(redis: Redis, room: str, w
     user = nonce()  # the site's restrictions are everybody's
     place = room if where == "room" else None
     await room_log.restrict(redis, place, user, "banned", None, NOW)
-    assert await room_log.out(redis, room, user) == ("banned", None)
+    assert await room_log.out(redis, room, user, NOW) == ("banned", None)
     with pytest.raises(Refused) as refused:
         await room_log.say(redis, room, msg("hi"), user, nonce(), QUICK)
     assert (refused.value.code, refused.value.wait_ms) == ("banned", None)
@@ -103,15 +103,20 @@ async def test_who_is_out_says_nothing_until_absolved(redis: Redis, room: str, w
 
 async def test_a_timeout_ends_by_itself(redis: Redis, room: str) -> None:
     await room_log.restrict(redis, room, "u1", "timeout", NOW + 300, NOW)
-    code, wait_ms = await refusal(redis, room, "hi")
-    assert code == "timeout" and wait_ms and 0 < wait_ms <= 300
-    await asyncio.sleep(0.35)
-    assert await say(redis, room, "hi") == 1
+    assert await refusal(redis, room, "hi") == ("timeout", 300)
+    assert await room_log.out(redis, room, "u1", NOW + 299) == ("timeout", NOW + 300)
+    assert await room_log.say(redis, room, msg("hi"), "u1", nonce(), QUICK._replace(now_ms=NOW + 300)) == 1
+    assert await room_log.out(redis, room, "u1", NOW + 300) is None
+
+
+async def test_a_timeout_outlives_a_clock_of_redis_that_is_set_forward(redis: Redis, room: str) -> None:
+    await room_log.restrict(redis, room, "u1", "timeout", NOW + 300, NOW)
+    assert await redis.pttl(f"chat:{{{room}}}:out:u1") > 3_600_000
 
 
 async def test_a_restriction_that_is_over_is_not_set(redis: Redis, room: str) -> None:
     await room_log.restrict(redis, room, "u1", "timeout", NOW - 1, NOW)
-    assert await room_log.out(redis, room, "u1") is None
+    assert await room_log.out(redis, room, "u1", NOW) is None
 
 
 # --- taking back ----------------------------------------------------------------------------------------------------------
@@ -203,8 +208,8 @@ async def test_restoring_keeps_what_is_there(redis: Redis) -> None:
     await room_log.restore(redis, name, Restored({"slow_s": 99}), NOW)
     found = await room_log.state(redis, name)
     assert (found.n, found.settings, found.private) == (1, SETTINGS, {"terms": ["bad"]})
-    assert await room_log.out(redis, name, user) == ("banned", None)
-    assert await room_log.out(redis, name, "u2") is None
+    assert await room_log.out(redis, name, user, NOW) == ("banned", None)
+    assert await room_log.out(redis, name, "u2", NOW) is None
     await forget(redis, name)
 
 
