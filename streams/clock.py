@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
@@ -26,7 +26,8 @@ AHEAD_MS = 10_000  # so far before the picture may sound be
 
 
 class ClockView:
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.now_ms = now_ms
         self.clock = Clock(era=0, offset_ms=0, pairs=[], at_ms=0, shape=0)
         self.watermark_ms: int | None = None
         self._changed = asyncio.Condition()
@@ -65,7 +66,7 @@ class ClockView:
         """A stamp of sound on the line of this era's pictures; None where it is far from them."""
         if not self.pairs:
             return None
-        due_ms = self.pairs[-1][1] + int(time.time() * 1000) - self.clock.at_ms
+        due_ms = self.pairs[-1][1] + self.now_ms() - self.clock.at_ms
         near_ms = nearest(stamp_ms, due_ms)
         return near_ms if due_ms - BEHIND_MS <= near_ms <= due_ms + AHEAD_MS else None
 
@@ -109,7 +110,7 @@ class ClockView:
         await self.begun()
         async with self._changed:
             era = self.era
-            lag_ms = time.time() * 1000 - self.offset_ms - pts_ms
+            lag_ms = time.monotonic() * 1000 - pts_ms
             self._usual_lag_ms = min(lag_ms, self._usual_lag_ms if self._usual_lag_ms is not None else lag_ms)
             patience_ms = self._usual_lag_ms + PATIENCE_MS - lag_ms
             if self.decided(pts_ms) or patience_ms <= 0:
@@ -122,9 +123,11 @@ class ClockView:
 
 
 @asynccontextmanager
-async def follow(redis: Redis, broadcast_id: str, watermarks: bool = False) -> AsyncIterator[ClockView]:
+async def follow(
+    redis: Redis, broadcast_id: str, now_ms: Callable[[], int], watermarks: bool = False
+) -> AsyncIterator[ClockView]:
     """A view that is kept up to date; with `watermarks`, which come often, of how far the picture has got, too."""
-    view = ClockView()
+    view = ClockView(now_ms)
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(f"clock:{broadcast_id}", *([f"picture:{broadcast_id}"] if watermarks else []))
         await _reload(redis, broadcast_id, view)

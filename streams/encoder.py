@@ -75,6 +75,7 @@ class Job:
     profile: Profile | None
     binary: str
     preset: str
+    now_ms: Callable[[], int]  # by the clock that all encoders share
     session: int = 1  # of the publisher: counted
     is_early: bool = True  # no picture has come from it yet
     is_fixed: bool = False  # the ladder: players have read it, so that it stays whatever is published
@@ -96,7 +97,7 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
     writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
     try:
         is_offered = await writer.begin(job.opening)
-        async with clock.follow(redis, job.broadcast_id, watermarks=job.rendition == AUDIO) as view:
+        async with clock.follow(redis, job.broadcast_id, job.now_ms, watermarks=job.rendition == AUDIO) as view:
             pack = packager(job, writer, view)
             pack.first = None if is_offered else 0
             return await _children(job, writer, pack, first_part)
@@ -123,9 +124,9 @@ async def _answers(redis: Redis) -> None:
 def packager(job: Job, writer: Writer, view: clock.ClockView) -> Packager:
     part_ms = job.opening.part_ms
     if job.rendition == AUDIO:
-        return AudioPackager(writer, part_ms, now_ms, view, lambda rate, channels: silence(job.binary, rate, channels))
+        return AudioPackager(writer, part_ms, job.now_ms, view, lambda rate, channels: silence(job.binary, rate, channels))
     kind = SourcePackager if job.rendition == SOURCE else VideoPackager
-    return kind(writer, part_ms, now_ms, view, job.profile, job.is_fixed)
+    return kind(writer, part_ms, job.now_ms, view, job.profile, job.is_fixed)
 
 
 async def silence(binary: str, rate: int, channels: int) -> Silence:
@@ -144,7 +145,7 @@ async def _children(job: Job, writer: Writer, pack: Packager, first_part: Callab
             again = await _goes_on(job, pack, way, attempt) or (first and attempt.may_be_repeated)
         except Withdraw as reason:
             log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
-            await writer.report(None, now_ms())
+            await writer.report(None, job.now_ms())
             return Outcome.WITHDRAWN
         if not again:
             break
@@ -204,7 +205,7 @@ async def _read(running: Child, pack: Packager, first_part: Callable[[], Awaitab
                 await pack.begin(item)
                 continue
             if len(running.configurations) > 1:
-                await pack.writer.reshape(now_ms())
+                await pack.writer.reshape(pack.now_ms())
                 raise Again("the picture has another size")
             before = pack.stored
             await pack.push(item)
@@ -212,7 +213,3 @@ async def _read(running: Child, pack: Packager, first_part: Callable[[], Awaitab
                 await first_part()
         if pause_ms := pack.pause_ms():
             await running.output.pause(pause_ms / 1000, chunk)
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)

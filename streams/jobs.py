@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import socket
 import time
@@ -13,7 +14,6 @@ from typing import Any, ParamSpec, TypeVar
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Status
@@ -27,6 +27,7 @@ from streams import (
     audience,
     broadcasts,
     capacity,
+    database_time,
     deferred,
     encoder,
     figures,
@@ -40,6 +41,7 @@ from streams import (
     segment_cache,
     thumbnails,
 )
+from streams.database_time import DatabaseTime
 from streams.documents import Audience
 from streams.encoder import Job, Outcome
 from streams.ladder import AUDIO, Profile
@@ -72,6 +74,10 @@ def in_database(call: Callable[P, T]) -> Callable[P, Any]:
     return sync_to_async(run)
 
 
+async def _now() -> dt.datetime:
+    return await in_database(database_time.now)()
+
+
 @app.task(name="encode", queue="encode", pass_context=True)
 async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
     """Encode one rendition for as long as the lease is ours."""
@@ -82,9 +88,10 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
         return f"lease held: {error}"
     began, outcome = time.monotonic(), Outcome.ENDED
     try:
-        job = await in_database(_job)(broadcast_id, rendition, epoch)
+        shared = DatabaseTime(await _now())
+        job = await in_database(_job)(broadcast_id, rendition, epoch, shared)
         with metrics.encodes.labels(rendition).track_inprogress():
-            outcome = await _encode(job, context.additional_context[LEAVING])
+            outcome = await _encode(job, shared, context.additional_context[LEAVING])
     except asyncio.CancelledError:
         outcome = Outcome.CANCELLED
         raise
@@ -101,7 +108,7 @@ def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome, st
     deferred.reconcile()
 
 
-async def _encode(job: Job, leaving: asyncio.Event) -> Outcome:
+async def _encode(job: Job, shared: DatabaseTime, leaving: asyncio.Event) -> Outcome:
     """The child and the lease run side by side; the first to end ends both."""
 
     async def first_part() -> None:
@@ -110,7 +117,7 @@ async def _encode(job: Job, leaving: asyncio.Event) -> Outcome:
 
     async with segment_cache.connect() as redis:
         encoding = asyncio.create_task(encoder.run(job, redis, first_part))
-        holding = asyncio.create_task(_hold(job, redis, leaving))
+        holding = asyncio.create_task(_hold(job, shared, redis, leaving))
         try:
             await asyncio.wait({encoding, holding}, return_when=asyncio.FIRST_COMPLETED)
             return encoding.result() if encoding.done() else holding.result()
@@ -120,12 +127,12 @@ async def _encode(job: Job, leaving: asyncio.Event) -> Outcome:
             await asyncio.gather(encoding, holding, return_exceptions=True)
 
 
-async def _hold(job: Job, redis: Redis, leaving: asyncio.Event) -> Outcome:
+async def _hold(job: Job, shared: DatabaseTime, redis: Redis, leaving: asyncio.Event) -> Outcome:
     """Returns when the lease is lost; while PostgreSQL is away nobody can claim it, so encoding goes on. When this worker is
     leaving, when nobody takes the place."""
     while not await _within(leases.RENEW_S, leaving):
         try:
-            await in_database(leases.renew)(job.broadcast_id, job.rendition, job.epoch)
+            shared.set(await in_database(leases.renew)(job.broadcast_id, job.rendition, job.epoch))
         except leases.LeaseLost:
             return Outcome.FENCED
         except (OperationalError, InterfaceError) as error:
@@ -164,7 +171,7 @@ def _offer(job: Job) -> None:
         deferred.encode(job.broadcast_id, job.rendition)
 
 
-def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
+def _job(broadcast_id: str, rendition: str, epoch: int, shared: DatabaseTime) -> Job:
     broadcast = Broadcast.objects.get(pk=broadcast_id)
     return Job(
         opening=announcements.reopening(broadcast),
@@ -177,11 +184,12 @@ def _job(broadcast_id: str, rendition: str, epoch: int) -> Job:
         profile=Profile(**broadcast.profile) if broadcast.profile else None,
         binary=settings.FFMPEG,
         preset=settings.X264_PRESET,
+        now_ms=shared.now_ms,
     )
 
 
 def _go_live(broadcast_id: str, session: int) -> None:
-    if broadcasts.go_live(broadcast_id, timezone.now(), session):
+    if broadcasts.go_live(broadcast_id, database_time.now(), session):
         log.info("broadcast %s is live", broadcast_id)
 
 
@@ -214,7 +222,7 @@ async def draw_thumbnails(timestamp: int = 0) -> int:
 @app.task(name="keep_audience", queue="jobs", queueing_lock="keep_audience", lock="keep_audience")
 async def keep_audience(timestamp: int = 0) -> None:
     """Write the minutes that are over to MongoDB; what cannot be written stays where it is, for the next time."""
-    now = timezone.now()
+    now = await _now()
     async with segment_cache.connect() as redis:
         for broadcast_id, began_ms in await in_database(figures.awaited)(now):
             minutes = await audience.pending(redis, broadcast_id, began_ms, unix_ms(now))
@@ -226,7 +234,7 @@ async def keep_audience(timestamp: int = 0) -> None:
 @app.task(name="reconcile", queue="jobs", queueing_lock="reconcile")
 async def look_after(timestamp: int = 0) -> None:
     """Compare what should be live with the RTMP server and the leases; hooks are only hints."""
-    await in_database(reconcile.look)(await _published(), timezone.now())
+    await in_database(reconcile.look)(await _published(), await _now())
 
 
 async def _published() -> dict[str, rtmp.Stream] | None:
@@ -252,18 +260,18 @@ async def sweep(timestamp: int) -> None:
 
 @app.task(name="tell_followers", queue="jobs", retry=RetryStrategy(max_attempts=5, wait=5))
 async def tell_followers(broadcast_id: str) -> None:
-    await in_database(notices.begin)(broadcast_id, timezone.now())
+    await in_database(notices.begin)(broadcast_id, await _now())
 
 
 @app.task(name="mail_followers", queue="jobs", retry=RetryStrategy(max_attempts=8, exponential_wait=3))
 async def mail_followers(broadcast_id: str) -> int:
-    return await in_database(notices.send)(broadcast_id, timezone.now())
+    return await in_database(notices.send)(broadcast_id, await _now())
 
 
 @app.periodic(cron="17 * * * *")
 @app.task(name="purge", queue="jobs", queueing_lock="purge")
 async def purge_expired(timestamp: int = 0) -> None:
-    now = timezone.now()
+    now = await _now()
     for forget in (accounts_purge.sessions, accounts_purge.tokens, accounts_purge.addresses, purge.addresses):
         await in_database(forget)(now)
     try:

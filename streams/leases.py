@@ -44,6 +44,7 @@ SET expires_at = clock_timestamp() + %(ttl)s * interval '1 second', suspect_sinc
 FROM streams_broadcast
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND streams_encodelease.epoch = %(epoch)s
   AND streams_broadcast.id = broadcast_id AND streams_broadcast.state IN {OPEN} AND streams_broadcast.connected_at IS NOT NULL
+RETURNING clock_timestamp()
 """
 
 RELEASE = """
@@ -157,13 +158,16 @@ def claim(broadcast_id: str, rendition: str, worker: str, ttl_s: float = TTL_S) 
     return row[0]
 
 
-def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -> None:
-    """Raises LeaseLost. A lapsed lease that nobody has claimed is renewed all the same, unless a publisher is waited for."""
+def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -> dt.datetime:
+    """Returns the database's time. Raises LeaseLost. A lapsed lease that nobody has claimed is renewed all the same, unless a
+    publisher is waited for."""
     args: Arguments = {"broadcast": broadcast_id, "rendition": rendition, "epoch": epoch, "ttl": ttl_s}
     with connection.cursor() as cursor:
         cursor.execute(RENEW, args)
-        if cursor.rowcount == 0:
-            raise LeaseLost(f"{rendition} of {broadcast_id}")
+        row = cursor.fetchone()
+    if row is None:
+        raise LeaseLost(f"{rendition} of {broadcast_id}")
+    return row[0]
 
 
 def release(

@@ -84,7 +84,7 @@ class Recent:
         self.ahead_ms: int | None = None
 
     def add(self, size: int, stamp_ms: int, now_ms: int) -> None:
-        if self.since_ms is None:
+        if self.since_ms is None or now_ms < self.since_ms:  # the clock was set back
             self.since_ms = now_ms
         self.frames += 1
         self.bytes += size

@@ -13,12 +13,11 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
-from streams import admission, announcements, broadcasts, ingest, leases, limits, logged, metrics, rtmp, silence
+from streams import admission, announcements, broadcasts, database_time, ingest, leases, limits, logged, metrics, rtmp, silence
 from streams.addresses import network
 from streams.models import Broadcast
 from streams.refusals import AlreadyLive, PublishRefused, refuse
@@ -86,7 +85,7 @@ async def _admit(client: httpx.AsyncClient, event: ingest.PublishEvent) -> Broad
 
 async def _is_silent(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
     try:
-        return await silence.is_silent(client, broadcast, timezone.now())
+        return await silence.is_silent(client, broadcast, await sync_to_async(database_time.now)())
     except (rtmp.Unreachable, RedisError) as error:  # it comes again
         log.warning("whether publisher %s is silent is not known: %s", broadcast.session, type(error).__name__)
         return False
@@ -121,7 +120,7 @@ def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
     try:
         if who and not limits.UNKNOWN_KEYS.allows(who):
             raise PublishRefused("blocked")
-        return admission.open(event, timezone.now(), silent)
+        return admission.open(event, database_time.now(), silent)
     except PublishRefused as refused:
         if who and refused.reason == "unknown_key":
             limits.UNKNOWN_KEYS.hit(who)
@@ -136,7 +135,7 @@ def _who(event: ingest.PublishEvent) -> str | None:
 
 
 def _leave(event: ingest.PublishEvent) -> None:
-    left = broadcasts.publisher_left(event.session, timezone.now())
+    left = broadcasts.publisher_left(event.session, database_time.now())
     metrics.hooks.labels(event.kind, "left" if left else "of_nothing_open").inc()
     if left:
         log.info("publisher %s left", event.session)
@@ -154,7 +153,7 @@ def _encoded(broadcast: Broadcast) -> list[str]:
 
 
 def _give_up(broadcast: Broadcast, event: ingest.PublishEvent) -> None:
-    now = timezone.now()
+    now = database_time.now()
     broadcasts.lose(broadcast, "no_encoder", now)
     refuse(broadcast.channel_id, "no_encoder", event.addr, now)
 

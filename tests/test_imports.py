@@ -68,7 +68,7 @@ MAY_IMPORT = {
     " streams.metrics streams.segment_cache streams.shedding",
     "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.models"
     " streams.leases streams.rtmp streams.segment_cache",
-    "streams.jobs": "streams.moments accounts streams.audience streams.documents streams.figures streams.notices streams.purge"
+    "streams.jobs": "streams.moments accounts streams.audience streams.database_time streams.documents streams.figures streams.notices streams.purge"
     " streams.thumbnails streams.announcements streams.deferred streams.records"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
@@ -88,7 +88,8 @@ MAY_IMPORT = {
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
     "streams.silence": "streams.moments streams.models streams.rtmp streams.segment_cache",
-    "streams.webhooks": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.models"
+    "streams.webhooks": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.database_time"
+    " streams.models"
     " streams.ingest streams.leases streams.limits streams.logged streams.metrics streams.refusals streams.rtmp"
     " streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
@@ -107,6 +108,7 @@ MAY_IMPORT = {
     "interactions.apps": "",
     "interactions.text": "",
     "streams.moments": "",
+    "streams.database_time": "streams.moments",
     "interactions.wire": "",
     "interactions.rules": "interactions.protocol interactions.text",
     "interactions.models": "accounts interactions.rules interactions.text",

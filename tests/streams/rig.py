@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -38,6 +39,10 @@ MUXER = f"-f mp4 -movflags +empty_moov+default_base_moof+frag_every_frame+frag_d
 PICTURE = "-f lavfi -i testsrc2=s=160x90:r=25:d=5 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 50"
 RED = "-f lavfi -i color=red:s=640x360:r=25:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p"
 TONE = "-f lavfi -i sine=r=48000:d=5 -c:a aac"
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def random_id() -> str:

@@ -15,7 +15,7 @@ from streams.cache_scripts import BEHIND_MS, CLOCK_TOLERANCE_MS, FIRST_MSN, SHOR
 from streams.clock import AHEAD_MS, PATIENCE_MS, ClockView
 from streams.hls.stamps import TURN_MS
 from streams.segment_cache import Clock
-from tests.streams.rig import NOW, begun, boundary, broadcast_id, cut, named, redis
+from tests.streams.rig import NOW, begun, boundary, broadcast_id, cut, named, now_ms, redis
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -34,17 +34,13 @@ def boundaries(draw: st.DrawFn) -> list[tuple[int, int]]:
 
 
 def view_of(pairs: list[tuple[int, int]], watermark_ms: int | None = None) -> ClockView:
-    view = ClockView()
+    view = ClockView(now_ms)
     view.clock, view.watermark_ms = clock_of(*pairs), watermark_ms
     return view
 
 
 def clock_of(*pairs: tuple[int, int], era: int = 0, offset_ms: int = 0) -> Clock:
     return Clock(era, offset_ms, list(pairs), at_ms=now_ms(), shape=0)
-
-
-def now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 @given(boundaries(), st.integers(-10_000, 150_000))
@@ -64,7 +60,7 @@ def test_a_segment_begins_with_the_first_frame_at_its_boundary_or_a_rounding_bef
 def test_the_next_segment_is_expected_when_one_as_long_as_the_last_would_be_over() -> None:
     view = view_of([(10, 0), (11, 2000), (12, 5000)])
     assert [view.until_boundary_ms(at) for at in (5000, 7900, 9000)] == [3000, 100, 0]
-    assert view_of([(10, 0)]).until_boundary_ms(500) == ClockView().until_boundary_ms(500) == 0
+    assert view_of([(10, 0)]).until_boundary_ms(500) == ClockView(now_ms).until_boundary_ms(500) == 0
 
 
 @given(boundaries(), st.integers(0, 10_000), st.none() | st.integers(0, 10_000), st.integers(0, 5000))
@@ -98,13 +94,13 @@ async def seconds(waiting: asyncio.Task[None]) -> float:
 @pytest.fixture
 async def view() -> ClockView:
     """One boundary, 2 s ago, at 0."""
-    view = ClockView()
+    view = ClockView(now_ms)
     await view.update(clock_of((FIRST_MSN, 0), offset_ms=now_ms() - 2000))
     return view
 
 
 async def test_sound_waits_for_the_first_boundary_however_long() -> None:
-    view = ClockView()
+    view = ClockView(now_ms)
     waiting = asyncio.create_task(view.passed(0))
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(waiting), PATIENCE_MS / 1000 + 0.2)
@@ -192,7 +188,7 @@ async def until(view: ClockView, pts_ms: int) -> None:
 
 async def test_a_view_follows_what_video_announces(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
-    async with clock.follow(redis, broadcast_id, watermarks=True) as view:
+    async with clock.follow(redis, broadcast_id, now_ms, watermarks=True) as view:
         began = now_ms()
         tick = await boundary(writer, 0, began)
         await until(view, 0)
@@ -204,7 +200,7 @@ async def test_a_view_follows_what_video_announces(redis: Redis, broadcast_id: s
 
 async def test_a_view_that_comes_later_knows_what_was_before(redis: Redis, broadcast_id: str) -> None:
     tick = await boundary(await begun(redis, broadcast_id, "source"), 0)
-    async with clock.follow(redis, broadcast_id) as view:
+    async with clock.follow(redis, broadcast_id, now_ms) as view:
         await until(view, 0)
         assert view.pairs == [(tick.msn, 0)]
 
@@ -212,7 +208,7 @@ async def test_a_view_that_comes_later_knows_what_was_before(redis: Redis, broad
 async def test_a_new_era_empties_the_view(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
     await writer.boundary(0, 90_000, NOW)
-    async with clock.follow(redis, broadcast_id) as view:
+    async with clock.follow(redis, broadcast_id, now_ms) as view:
         await until(view, 90_000)
         assert await writer.era(0, 0, NOW + 2000) == (1, 0)
         tick = await boundary(writer, 0, NOW + 2000, era=1)
@@ -225,7 +221,7 @@ async def test_a_new_era_empties_the_view(redis: Redis, broadcast_id: str) -> No
 async def test_a_view_that_lost_its_subscription_reloads(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
     await writer.boundary(0, 0, NOW)
-    async with named(broadcast_id) as own, clock.follow(own, broadcast_id) as view:
+    async with named(broadcast_id) as own, clock.follow(own, broadcast_id, now_ms) as view:
         await until(view, 0)
         await cut(redis, broadcast_id)
         await writer.boundary(0, 2000, NOW)

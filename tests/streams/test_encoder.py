@@ -23,7 +23,7 @@ from streams.hls.timeline import Part
 from streams.ladder import Profile
 from streams.segment_cache import Writer
 from tests.streams.fake_ffmpeg import WAIT, Fake, fake
-from tests.streams.rig import KNOWN, PART_MS, PICTURE, TONE, begun, broadcast_id, fragments, opening, redis
+from tests.streams.rig import KNOWN, PART_MS, PICTURE, TONE, begun, broadcast_id, fragments, now_ms, opening, redis
 
 __all__ = ["broadcast_id", "fake", "redis"]
 
@@ -38,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def job(broadcast_id: str, binary: str, rendition: str = "source", epoch: int = 1, profile: Profile | None = KNOWN) -> Job:
-    return Job(opening(broadcast_id), rendition, epoch, "rtmp://127.0.0.1/live/name", profile, binary, "veryfast")
+    return Job(opening(broadcast_id), rendition, epoch, "rtmp://127.0.0.1/live/name", profile, binary, "veryfast", now_ms)
 
 
 async def nothing() -> None:
@@ -199,7 +199,7 @@ async def boundaries(redis: Redis, broadcast_id: str) -> Writer:
     """Of a picture that has been there for four seconds."""
     writer = await begun(redis, broadcast_id, "source")
     for pts_ms in (0, 2000, 4000):
-        await writer.boundary(0, pts_ms, encoder.now_ms() - 4000 + pts_ms)
+        await writer.boundary(0, pts_ms, now_ms() - 4000 + pts_ms)
     return writer
 
 
@@ -322,7 +322,7 @@ async def test_a_transcode_begins_anew_when_the_picture_has_another_size(
     binary = second_time(fake, before, f"cat {fake.file(later)}")
     running = asyncio.create_task(run(job(broadcast_id, binary, "360p"), redis))
     await until_stored(redis, broadcast_id, 10, "360p")  # nearly all there is: what follows decides
-    await source.reshape(encoder.now_ms())
+    await source.reshape(now_ms())
     await heard.wait()
     Path(go.strip("'")).touch()
     assert await running is Outcome.SILENT

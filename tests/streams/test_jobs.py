@@ -35,6 +35,7 @@ from tests.streams.rig import (
     clean_queue,
     encoded,
     fragments,
+    now_ms,
     own_channel,
     part,
     random_id,
@@ -329,7 +330,7 @@ async def test_the_first_part_of_a_picture_makes_the_broadcast_live(
 async def test_sound_alone_does_not_make_it_live(broadcast: Broadcast, fake: Fake, settings: Settings, redis: Redis) -> None:
     writer = await begun(redis, broadcast.id, "source")
     for pts_ms in (0, 2000, 4000):
-        await writer.boundary(0, pts_ms, encoder.now_ms())
+        await writer.boundary(0, pts_ms, now_ms())
     settings.FFMPEG = fake.program(f"cat {fake.file(fragments(TONE))}")
     await encode(broadcast, "audio")
     assert await segment_cache.timeline(redis, broadcast.id, "audio")

@@ -47,7 +47,7 @@ async def ready(
     redis: Redis, broadcast_id: str, rendition: str, wall: Wall, profile: Profile | None = KNOWN, init: Init = H264
 ) -> VideoPackager:
     writer = await begun(redis, broadcast_id, rendition)
-    pack = (SourcePackager if rendition == "source" else VideoPackager)(writer, PART_MS, wall, ClockView(), profile)
+    pack = (SourcePackager if rendition == "source" else VideoPackager)(writer, PART_MS, wall, ClockView(wall), profile)
     await pack.begin(init)
     return pack
 
@@ -251,7 +251,8 @@ async def test_a_rung_above_an_unknown_source_withdraws(redis: Redis, broadcast_
 async def test_a_rung_above_a_returning_smaller_source_goes_on(redis: Redis, broadcast_id: str) -> None:
     pack = await ready(redis, broadcast_id, "480p", Wall(), profile=KNOWN)
     assert pack.init.height == 360
-    unknown = VideoPackager(await begun(redis, broadcast_id, "480p"), PART_MS, Wall(), ClockView(), None, is_fixed=True)
+    wall = Wall()
+    unknown = VideoPackager(await begun(redis, broadcast_id, "480p"), PART_MS, wall, ClockView(wall), None, is_fixed=True)
     await unknown.begin(H264)
     assert unknown.init.height == 360
 
@@ -620,7 +621,8 @@ async def test_another_init_section_gets_another_number(redis: Redis, broadcast_
 
 
 async def test_a_transcode_is_of_no_more_use_when_the_picture_has_another_size(redis: Redis, broadcast_id: str) -> None:
-    wall, view = Wall(), ClockView()
+    wall = Wall()
+    view = ClockView(wall)
     pack = VideoPackager(await begun(redis, broadcast_id, "360p"), PART_MS, wall, view, KNOWN)
     await pack.begin(H264)
     await push(pack, video(0, 60), wall)

@@ -12,14 +12,13 @@ from redis.asyncio import Redis
 from streams import segment_cache
 from streams.cache_scripts import FIRST_MSN, LATE_AUDIO_MS, SHORTEST_SEGMENT_MS
 from streams.clock import ClockView
-from streams.encoder import now_ms
 from streams.hls.fmp4 import Frame, Init, Unsupported
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import Part, Segment, Timeline
 from streams.packager import Again, Withdraw
 from streams.segment_cache import Clock
 from streams.sound import HUNG_S, LOOK_S, QUIET_MS, STALE_MS, AudioPackager, Silence
-from tests.streams.rig import AAC, NOW, PART_MS, RATE, SOUND_FRAME, begun, broadcast_id, redis, sound, variant
+from tests.streams.rig import AAC, NOW, PART_MS, RATE, SOUND_FRAME, begun, broadcast_id, now_ms, redis, sound, variant
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -50,7 +49,7 @@ def picture(*starts_ms: int, era: int = 0, shape: int = 0, number: int = FIRST_M
 
 
 async def view_of(*starts_ms: int, seen_ms: int = FOR_EVER) -> ClockView:
-    view = ClockView()
+    view = ClockView(now_ms)
     await view.update(picture(*starts_ms))
     await view.advance(0, seen_ms)
     return view
@@ -107,7 +106,7 @@ async def test_sound_before_the_first_picture_is_dropped(redis: Redis, broadcast
 
 
 async def test_sound_waits_until_video_has_passed_it(redis: Redis, broadcast_id: str) -> None:
-    view = ClockView()
+    view = ClockView(now_ms)
     await view.update(Clock(0, now_ms() - 3000, [(FIRST_MSN, 0)], now_ms(), 0))
     pack = await sounding(redis, broadcast_id, view)
     began = time.monotonic()
@@ -379,7 +378,7 @@ async def test_silence_goes_on_in_a_new_era(redis: Redis, broadcast_id: str) -> 
 
 
 async def test_silence_waits_for_a_picture(redis: Redis, broadcast_id: str) -> None:
-    pack = await waiting(redis, broadcast_id, ClockView())
+    pack = await waiting(redis, broadcast_id, ClockView(now_ms))
     async with asyncio.timeout(0.5):
         assert await pack.idle()
     assert not await parts(redis, broadcast_id)
