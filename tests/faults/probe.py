@@ -7,11 +7,12 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
 import httpx
 
-from tests.e2e.playlists import Media
+from tests.e2e.playlists import Listed, Media
 
 LOOK_S = 0.2
 PATIENCE_S = 5
@@ -27,6 +28,7 @@ class Probe:
     gaps: set[int] = field(default_factory=set)  # numbers that were missed
     refusals: Counter[str] = field(default_factory=Counter)  # other statuses than 200, and what else went wrong
     edge: float = 0  # when the newest part ended, Unix
+    leap_s: float = 0  # between the end of a segment and the date of the next, at most
     epoch: int = 0  # of whoever encoded the newest part
     is_served: bool = True  # the last time that it was asked for
     ended: bool = False
@@ -57,7 +59,7 @@ class Probe:
     @property
     def figures(self) -> str:
         counts = f"discontinuities {len(self.eras) - 1}, gaps {len(self.gaps)}, falls {len(self.falls)}"
-        return f"stood still {self.stood_s:.2f} s, {counts}, refusals {dict(self.refusals)}"
+        return f"stood still {self.stood_s:.2f} s, {counts}, leap {self.leap_s:.1f} s, refusals {dict(self.refusals)}"
 
     def _read(self) -> None:
         with httpx.Client(timeout=PATIENCE_S) as client:
@@ -87,12 +89,20 @@ class Probe:
         self.eras |= {segment.era for segment in listed}
         numbers = {segment.msn for segment in listed}
         self.gaps |= set(range(min(numbers), max(numbers))) - numbers
+        self.leap_s = max([self.leap_s, *(leap_s(*pair) for pair in pairwise(listed))])
 
     def _note_falls(self, sequence: int, newest: int) -> None:
         if sequence < self.sequence:
             self.falls.append((self.sequence, sequence))
         if newest < self.newest[0]:
             self.falls.append((self.newest[0], newest))
+
+
+def leap_s(before: Listed, after: Listed) -> float:
+    """How far a segment begins from where the one before it ends, by their dates, if it follows that in its era."""
+    if (after.msn, after.era) != (before.msn + 1, before.era):
+        return 0
+    return abs((after.date - before.date).total_seconds() - before.duration)
 
 
 def refusal(answer: httpx.Response) -> str:

@@ -22,6 +22,7 @@ from tests.e2e.streamer import Cast
 from tests.live import Site
 
 STOPPING_S = 60
+MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
 
 
 class Stack:
@@ -62,11 +63,17 @@ class Stack:
             self.rpc.startProcess(name, False)
 
     @contextmanager
-    def another_encoder(self) -> Iterator[int]:
+    def another_encoder(self, **environment: str) -> Iterator[int]:
         """A second worker, as on another machine; its pid."""
-        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, str(CHECKOUT / "manage.py"), "runencoder"]
-        with (self.site.folder / "log" / "another-encoder.log").open("w") as words:
-            process = subprocess.Popen(command, cwd=CHECKOUT, env=self.site.environment, stdout=words, stderr=words)
+        with self.beside("runencoder", [*MANAGE, "runencoder"], **environment) as pid:
+            yield pid
+
+    @contextmanager
+    def beside(self, name: str, command: list[str], **environment: str) -> Iterator[int]:
+        """A program that its supervisor does not know; its pid."""
+        argv, env = ["setpriv", "--pdeathsig", "KILL", *command], self.site.environment | environment
+        with (self.site.folder / "log" / f"another-{name}.log").open("w") as words:
+            process = subprocess.Popen(argv, cwd=CHECKOUT, env=env, stdout=words, stderr=words)
         try:
             yield process.pid
         finally:
