@@ -19,7 +19,8 @@ from redis.asyncio import Redis
 from accounts.models import Channel, FormerName, User
 from interactions.models import Message
 from interactions.room_log import ARCHIVE
-from interactions.wire import moment, user_pk
+from interactions.wire import user_pk
+from streams.moments import moment
 
 log = logging.getLogger(__name__)
 

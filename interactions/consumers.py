@@ -28,8 +28,9 @@ from interactions.room_log import Out
 from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
-from interactions.wire import unix_ms, user_id
+from interactions.wire import user_id
 from streams.addresses import TooMany
+from streams.moments import unix_ms
 
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,9 @@ from interactions.models import Restriction, RoomSettings
 from interactions.protocol import Refused
 from interactions.room_log import Restored
 from interactions.standing import channel_of
-from interactions.wire import unix_ms, user_id
+from interactions.wire import user_id
 from streams.models import Broadcast
+from streams.moments import unix_ms
 
 log = logging.getLogger(__name__)
 

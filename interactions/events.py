@@ -11,9 +11,9 @@ from procrastinate.contrib.django import app
 from accounts.models import Channel, User
 from interactions import held
 from interactions.enforcement import append, rename_on_commit, restriction_on_commit
-from interactions.wire import unix_ms
 from streams import broadcasts, moderation
 from streams.models import Broadcast
+from streams.moments import unix_ms
 
 
 @receiver(broadcasts.went_live)

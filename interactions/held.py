@@ -14,7 +14,8 @@ from interactions.enforcement import append_on_commit, tell_on_commit
 from interactions.models import HeldMessage
 from interactions.protocol import Refused, Say, near
 from interactions.standing import author, channel_of, name_of, require, restricted
-from interactions.wire import unix_ms, user_id
+from interactions.wire import user_id
+from streams.moments import unix_ms
 
 MOST = 100  # that wait in one room
 MOST_OF_ONE = 3

@@ -11,8 +11,8 @@ from procrastinate.contrib.django import app
 from pymongo.errors import PyMongoError
 
 from interactions import archive, enforcement, events, heat, presence, purge, room_log
-from interactions.wire import unix_ms
 from streams.jobs import in_database
+from streams.moments import unix_ms
 
 log = logging.getLogger(__name__)
 

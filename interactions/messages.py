@@ -14,7 +14,8 @@ from interactions.enforcement import append_on_commit, ask
 from interactions.models import Message
 from interactions.protocol import Refused
 from interactions.standing import require, require_over, wire_id
-from interactions.wire import moment, user_pk
+from interactions.wire import user_pk
+from streams.moments import moment
 
 Code = ModAction.Code
 

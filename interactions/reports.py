@@ -16,7 +16,7 @@ from interactions.enforcement import ask
 from interactions.models import Message, Report
 from interactions.protocol import Refused
 from interactions.standing import Rank, channel_of, require, restricted
-from interactions.wire import unix_ms
+from streams.moments import unix_ms
 
 CONTEXT = 10
 LOOK_BACK = 60  # items of the log among which they are looked for

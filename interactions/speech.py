@@ -14,7 +14,8 @@ from interactions.protocol import Mod, Refused, Report, Say, near
 from interactions.room import Room
 from interactions.room_log import Out, Pace, Restored
 from interactions.rules import Author, Hold, Settings
-from interactions.wire import unix_ms, user_id
+from interactions.wire import user_id
+from streams.moments import unix_ms
 
 BURST, MODERATORS_BURST = 20, 100  # in half a minute
 

@@ -114,20 +114,20 @@ MAY_IMPORT = {
     "interactions.models": "accounts interactions.rules interactions.text",
     "interactions.documents": "",
     "interactions.standing": "interactions.wire accounts interactions.models interactions.protocol interactions.rules",
-    "interactions.enforcement": "interactions.identity interactions.wire"
+    "interactions.enforcement": "streams.moments interactions.identity interactions.wire"
     " accounts interactions.models interactions.protocol interactions.room_log"
     " interactions.standing streams.models",
-    "interactions.messages": "interactions.wire"
+    "interactions.messages": "streams.moments interactions.wire"
     " accounts interactions.held interactions.enforcement interactions.models interactions.protocol"
     " interactions.room_log interactions.standing",
     "interactions.restrictions": "accounts interactions.held interactions.enforcement interactions.models"
     " interactions.protocol interactions.standing",
     "interactions.room_settings": "accounts interactions.enforcement interactions.models"
     " interactions.rules interactions.standing",
-    "interactions.held": "interactions.wire"
+    "interactions.held": "streams.moments interactions.wire"
     " accounts interactions.enforcement interactions.models interactions.protocol"
     " interactions.speech interactions.standing",
-    "interactions.reports": "interactions.wire"
+    "interactions.reports": "streams.moments"
     " accounts interactions.enforcement interactions.messages interactions.models"
     " interactions.protocol interactions.restrictions interactions.room_log interactions.standing",
     "interactions.moderation": "accounts interactions.enforcement interactions.held interactions.messages interactions.protocol"
@@ -145,16 +145,16 @@ MAY_IMPORT = {
     "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
     " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
     " interactions.standing interactions.words streams.moderation streams.report_admin",
-    "interactions.events": "accounts interactions.wire interactions.held"
+    "interactions.events": "accounts streams.moments interactions.held"
     " interactions.enforcement streams.broadcasts streams.models"
     " streams.moderation",
-    "interactions.archive": "interactions.wire accounts interactions.models interactions.room_log",
+    "interactions.archive": "streams.moments interactions.wire accounts interactions.models interactions.room_log",
     "interactions.heat": "interactions.documents streams.models",
     "interactions.personal": "accounts interactions.documents interactions.enforcement interactions.models"
     " interactions.room_log interactions.standing streams.models streams.personal",
     "interactions.purge": "interactions.models",
     "interactions.presence": "streams.documents streams.models",
-    "interactions.jobs": "interactions.wire"
+    "interactions.jobs": "streams.moments"
     " interactions.archive interactions.enforcement interactions.events interactions.heat"
     " interactions.presence interactions.purge interactions.room_log streams.jobs",
     "interactions.metrics": "",
@@ -169,12 +169,13 @@ MAY_IMPORT = {
     "interactions.fastlane": "",
     "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport streams.addresses",
     "interactions.signalling": "interactions.limits interactions.peer interactions.protocol interactions.sdp",
-    "interactions.speech": "interactions.wire"
+    "interactions.speech": "streams.moments interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
     "interactions.identity": "",
     "interactions.chat": "streams.addresses streams.cache_client interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.room_log interactions.speech",
-    "interactions.consumers": "streams.addresses interactions.chat interactions.hub interactions.identity interactions.limits"
+    "interactions.consumers": "streams.addresses streams.moments"
+    " interactions.chat interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
     " interactions.signalling interactions.speech interactions.transport interactions.wire",
     "interactions.routing": "interactions.chat interactions.consumers",
