@@ -19,10 +19,11 @@ from redis.exceptions import RedisError
 
 from interactions import identity, peer, protocol, room_log, speech
 from interactions.chat import Chat
+from interactions.fields import BadMessage
 from interactions.hub import Unavailable
 from interactions.limits import BAD_MESSAGE, REFUSED, Conduct
 from interactions.peer import Peer
-from interactions.protocol import BadMessage, Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
+from interactions.protocol import Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
 from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
 from interactions.room_log import Out
 from interactions.rules import MODERATORS, Author

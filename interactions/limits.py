@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from interactions.protocol import Bucket, Refused
+from interactions.bucket import Bucket
+from interactions.protocol import Refused
 from streams.addresses import network
 
 HELLOS_BURST, HELLOS_PER_S = 12, 1

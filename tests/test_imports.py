@@ -158,13 +158,15 @@ MAY_IMPORT = {
     " interactions.archive interactions.enforcement interactions.events interactions.heat"
     " interactions.presence interactions.purge interactions.room_log streams.jobs",
     "interactions.metrics": "",
-    "interactions.protocol": "",
+    "interactions.bucket": "",
+    "interactions.fields": "",
+    "interactions.protocol": "interactions.fields",
     "interactions.room_scripts": "",
     "interactions.room_log": "streams.cache_client interactions.protocol interactions.room_scripts",
     "interactions.transport": "",
     "interactions.room": "interactions.metrics interactions.protocol interactions.room_log interactions.transport",
     "interactions.hub": "interactions.metrics interactions.room interactions.room_log",
-    "interactions.limits": "interactions.protocol streams.addresses",
+    "interactions.limits": "interactions.bucket interactions.protocol streams.addresses",
     "interactions.sdp": "",
     "interactions.fastlane": "",
     "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport streams.addresses",
@@ -175,7 +177,7 @@ MAY_IMPORT = {
     "interactions.chat": "streams.addresses streams.cache_client interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.room_log interactions.speech",
     "interactions.consumers": "streams.addresses streams.moments"
-    " interactions.chat interactions.hub interactions.identity interactions.limits"
+    " interactions.chat interactions.fields interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
     " interactions.signalling interactions.speech interactions.transport interactions.wire",
     "interactions.routing": "interactions.chat interactions.consumers",
@@ -193,6 +195,8 @@ PURE = (
     "streams.ingest",
     "streams.cache_scripts",
     "streams.ffmpeg",
+    "interactions.bucket",
+    "interactions.fields",
     "interactions.protocol",
     "interactions.text",
     "interactions.wire",

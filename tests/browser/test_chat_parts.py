@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from interactions.protocol import plain
+from interactions.fields import plain
 from interactions.text import link_hosts
 from tests.browser.room import HOST, Room
 

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interactions import protocol
-from interactions.protocol import BadMessage, Bucket, Hello, IceCandidate, Mod, Offer, React, Report, Say, Switch, parse
+from interactions.fields import TEXT_CHARACTERS, BadMessage, message
+from interactions.protocol import Hello, IceCandidate, Mod, Offer, React, Report, Say, Switch, parse
 
 NONCE = "abcd_EFG-1"
 
@@ -125,12 +126,12 @@ def test_no_value_in_any_field_does_more_than_be_refused(fields: dict[str, Any],
 @given(st.text())
 def test_a_message_is_short_visible_and_on_one_line(text: str) -> None:
     try:
-        kept = protocol.message(text)
+        kept = message(text)
     except BadMessage:
         return
-    assert 0 < len(kept) <= protocol.TEXT_CHARACTERS
+    assert 0 < len(kept) <= TEXT_CHARACTERS
     assert "\n" not in kept and "\x00" not in kept
-    assert protocol.message(kept) == kept
+    assert message(kept) == kept
     assert json.loads(protocol.encode({"text": kept}).encode()) == {"text": kept}
 
 
@@ -144,7 +145,7 @@ def test_a_message_is_short_visible_and_on_one_line(text: str) -> None:
     ],
 )
 def test_text_is_made_plain(text: str, kept: str) -> None:
-    assert protocol.message(text) == kept
+    assert message(text) == kept
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "\u0301", "\n"])
@@ -174,22 +175,6 @@ def test_only_an_offer_may_be_long() -> None:
 )
 def test_a_media_time_that_nobody_can_be_seeing_is_dropped(media: int | None, kept: int | None) -> None:
     assert protocol.near(media, now_ms=1_000_000) == kept
-
-
-@given(st.integers(1, 20), st.lists(st.floats(0, 5), max_size=60))
-def test_a_bucket_gives_no_more_than_its_burst_and_its_rate(burst: int, pauses: list[float]) -> None:
-    bucket, now, taken = Bucket(burst, 2, now=0), 0.0, 0
-    for pause in pauses:
-        now += pause
-        taken += bucket.take(now)
-        assert taken <= burst + 2 * now + 1e-6
-
-
-def test_a_bucket_fills_again() -> None:
-    bucket = Bucket(2, 1, now=0)
-    assert [bucket.take(0) for _ in range(3)] == [True, True, False]
-    assert not bucket.full(1) and bucket.full(2)
-    assert bucket.take(1)
 
 
 def test_items_become_one_array() -> None:
