@@ -7,31 +7,22 @@ import json
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from interactions.backlog import TAKES_BACK, Backlog
 from interactions.metrics import tally
 from interactions.protocol import encode, frame
 from interactions.room_log import LOG_ITEMS, Entry, State
 from interactions.transport import Frame, Transport
 
-HISTORY = 50
-HISTORY_BYTES = 40_000
 FRAME_BYTES = 1100  # with its headers one datagram
 WINDOW_PER_SESSION_S, SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 0.0002, 0.05, 0.19
 RING = 500  # frames
 PAUSE_BYTES = 65_536  # with more than this unsent, a session gets nothing more
 PATIENCE_S = 10.0  # so long may a session take nothing in
 RETURN_MS = 10_000  # over so long those who have to come again are spread
-AT_ONCE = ("del", "purge", "clear")
-SHOWN = ("msg", "sys")  # what somebody who comes in is shown
 
 RESYNC_CODE, NO_ROOM_CODE = 4002, 4004
-
-
-class Kept(NamedTuple):
-    kind: str
-    user: str | None
-    text: str
 
 
 class Session:
@@ -93,7 +84,7 @@ class Session:
         if not room.has_all_since(last):
             self.give_up()
             return
-        for chunk in chunks(kept.text for n, kept in room.kept.items() if n > last):
+        for chunk in chunks(room.backlog.since(last)):
             transport.send(chunk)
         self.at, self.stuck = room.serial, None
         room.behind.discard(self)
@@ -117,8 +108,8 @@ class Session:
             "here": max(room.here, len(room.sessions)),
             "emoji": room.emoji,
         }
-        items = room.history() if reset or last is None else frame(kept.text for n, kept in room.kept.items() if n > last)
-        self.transport.send(Frame(f'[{encode(head)[:-1]},"pin":{room.pin or "null"},"items":{items}}}]'))
+        items = room.backlog.history() if reset or last is None else frame(room.backlog.since(last))
+        self.transport.send(Frame(f'[{encode(head)[:-1]},"pin":{room.backlog.pin or "null"},"items":{items}}}]'))
         self.at = room.serial
         room.behind.discard(self)
 
@@ -149,11 +140,9 @@ class Room:
         self.settings: dict[str, Any] = {}
         self.private: dict[str, Any] = {}
         self.is_live, self.turned_ms = False, 0
-        self.pin: str | None = None
         self.here = 0
         self.heard = self.sent = 0  # the last items: that Redis told, that were made frames of
-        self.floor = 0  # everything after this item is kept
-        self.kept: dict[int, Kept] = {}
+        self.backlog = Backlog()
         self.base = 0  # the first of the ring's frames, counted from the room's opening
         self.ring: deque[Frame] = deque()
         self.sessions: set[Session] = set()
@@ -164,7 +153,6 @@ class Room:
         self._pending: list[tuple[Entry, dict[str, Any]]] = []
         self._flushed_at = 0.0
         self._flushing: asyncio.TimerHandle | None = None
-        self._history: tuple[int, str] = (-1, "")
 
     @property
     def serial(self) -> int:
@@ -213,12 +201,12 @@ class Room:
                 self.hear(entry)
             return False
         self._forget()
-        self.epoch, self.pin = state.epoch, state.pin
+        self.epoch = state.epoch
         self.heard = self.sent = max(state.n, entries[-1].n if entries else 0)
-        self.floor = max(0, self.heard - LOG_ITEMS)
+        self.backlog.begin_anew(max(0, self.heard - LOG_ITEMS))
         for entry in entries:
             self._keep(entry, json.loads(entry.text))
-        self.pin = state.pin
+        self.backlog.pin = state.pin
         return True
 
     def take_in(self, state: State) -> None:
@@ -230,9 +218,7 @@ class Room:
             self._flushing.cancel()
             self._flushing = None
         self.base, self.ring = self.serial, deque()
-        self.kept.clear()
         self._pending.clear()
-        self._history = (-1, "")
 
     def hear(self, entry: Entry) -> str | None:
         """Take in the next item; its kind, or None where it was known."""
@@ -241,7 +227,7 @@ class Room:
         item = json.loads(entry.text)
         self.heard = entry.n
         self._pending.append((entry, item))
-        if item["t"] in AT_ONCE:
+        if item["t"] in TAKES_BACK:
             self.flush()
         elif self._flushing is None:
             loop = asyncio.get_running_loop()
@@ -272,50 +258,12 @@ class Room:
             session.hand_over()
 
     def _keep(self, entry: Entry, item: dict[str, Any]) -> None:
-        kind = item["t"]
-        if kind in AT_ONCE:
-            self._take_back(kind, item)
-        elif kind == "pin":
-            self.pin = entry.text if item["of"] is not None else None
-        elif kind == "room":
+        if item["t"] == "room":
             self.settings = item["settings"]
-        self.kept[entry.n] = Kept(kind, item.get("by", {}).get("id"), entry.text)
-        while len(self.kept) > LOG_ITEMS:
-            self.floor = next(iter(self.kept))
-            del self.kept[self.floor]
-
-    def _take_back(self, kind: str, item: dict[str, Any]) -> None:
-        """As the log's script does."""
-
-        def concerned(n: int, user: str | None) -> bool:
-            return kind == "clear" or (kind == "purge" and user == item["user"]) or (kind == "del" and n in item["of"])
-
-        for n, kept in list(self.kept.items()):
-            if kept.kind == "msg" and concerned(n, kept.user):
-                del self.kept[n]
-            elif kept.kind == "pin":
-                pin = json.loads(kept.text)
-                if concerned(pin["of"], pin.get("msg", {}).get("by", {}).get("id")):
-                    del self.kept[n]
-        if self.pin:
-            pin = json.loads(self.pin)
-            if concerned(pin["of"], pin.get("msg", {}).get("by", {}).get("id")):
-                self.pin = None
+        self.backlog.add(entry, item)
 
     def has_all_since(self, n: int) -> bool:
-        return self.floor <= n <= self.sent
-
-    def history(self) -> str:
-        """For somebody who comes in: an array, made once for all who come before the next message."""
-        if self._history[0] != self.sent:
-            texts, size = [], 0
-            for kept in [kept for kept in self.kept.values() if kept.kind in SHOWN][: -HISTORY - 1 : -1]:
-                size += len(kept.text.encode())
-                if size > HISTORY_BYTES:
-                    break
-                texts.append(kept.text)
-            self._history = (self.sent, frame(reversed(texts)))
-        return self._history[1]
+        return self.backlog.floor <= n <= self.sent
 
     # --- reactions --------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from interactions import backlog
 from interactions import room as rooms
 from interactions.protocol import encode
 from interactions.room import PATIENCE_S, PAUSE_BYTES, RING, Room, Session
@@ -68,7 +69,7 @@ def opened(n: int = 0, epoch: str = "k1") -> Room:
 
 
 def texts(room: Room) -> list[int]:
-    return [json.loads(item)["n"] for item in [kept.text for kept in room.kept.values()]]
+    return [json.loads(item)["n"] for item in [kept.text for kept in room.backlog.kept.values()]]
 
 
 # --- when frames are made -------------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ async def test_history_is_shorter_where_messages_are_long() -> None:
         room.hear(entry(n, by={"id": "u1"}, text="🙂" * 500))
     page = Page(room)
     assert 10 < len(page.numbers()) < 50
-    assert len(page.transport.sent[0].text.encode()) < rooms.HISTORY_BYTES + 2000
+    assert len(page.transport.sent[0].text.encode()) < backlog.HISTORY_BYTES + 2000
 
 
 @pytest.mark.parametrize(
@@ -169,10 +170,10 @@ async def test_a_pin_goes_with_its_message(word: Entry) -> None:
     room.hear(entry(1))
     room.hear(entry(2, "pin", of=1, msg=json.loads(entry(1).text)))
     room.flush()
-    assert room.pin
+    assert room.backlog.pin
     room.hear(word)
-    assert room.pin is None
-    assert '"pin"' not in room.history()
+    assert room.backlog.pin is None
+    assert '"pin"' not in room.backlog.history()
 
 
 # --- who is slow ----------------------------------------------------------------------------------------------------------
