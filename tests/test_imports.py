@@ -142,9 +142,13 @@ MAY_IMPORT = {
     " interactions.room_settings",
     "interactions.urls": "interactions.api interactions.broadcast_chat interactions.dashboard",
     "interactions.admin_filters": "accounts",
-    "interactions.admin": "accounts interactions.admin_filters interactions.held interactions.messages interactions.models"
-    " interactions.protocol interactions.reports interactions.restrictions interactions.room_settings"
-    " interactions.standing interactions.words streams.moderation streams.report_admin",
+    "interactions.admin_columns": "accounts interactions.models interactions.standing",
+    "interactions.report_admin": "streams.moments interactions.admin_columns interactions.admin_filters interactions.models"
+    " interactions.protocol interactions.reports interactions.standing interactions.words"
+    " streams.moderation streams.report_admin",
+    "interactions.admin": "accounts interactions.admin_columns interactions.admin_filters interactions.held"
+    " interactions.messages interactions.models interactions.protocol interactions.report_admin interactions.restrictions"
+    " interactions.room_settings interactions.standing interactions.words",
     "interactions.events": "accounts streams.moments interactions.held"
     " interactions.enforcement streams.broadcasts streams.models"
     " streams.moderation",
@@ -165,7 +169,8 @@ MAY_IMPORT = {
     "interactions.room_log": "streams.cache_client interactions.protocol interactions.room_scripts",
     "interactions.transport": "",
     "interactions.backlog": "interactions.protocol interactions.room_log",
-    "interactions.room": "interactions.backlog interactions.metrics interactions.protocol interactions.room_log interactions.transport",
+    "interactions.room": "interactions.backlog interactions.metrics interactions.protocol interactions.room_log"
+    " interactions.transport",
     "interactions.hub": "interactions.metrics interactions.room interactions.room_log",
     "interactions.limits": "interactions.bucket interactions.protocol streams.addresses",
     "interactions.sdp": "",
