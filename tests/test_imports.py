@@ -68,7 +68,8 @@ MAY_IMPORT = {
     " streams.metrics streams.segment_cache streams.shedding",
     "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.models"
     " streams.leases streams.rtmp streams.segment_cache",
-    "streams.jobs": "streams.moments accounts streams.audience streams.database_time streams.documents streams.figures streams.notices streams.purge"
+    "streams.jobs": "streams.moments accounts streams.audience streams.database_time streams.documents"
+    " streams.figures streams.notices streams.purge"
     " streams.thumbnails streams.announcements streams.deferred streams.records"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
