@@ -9,35 +9,8 @@ from django.test import Client
 
 from accounts.models import User
 from tests.cast import PASSWORD
-from tests.test_permissions import (
-    ROUTES,
-    again,
-    alice,
-    channel,
-    control,
-    filled,
-    key_store,
-    mallory,
-    own_cache,
-    parts,
-    plain_static,
-    quick_passwords,
-    undone,
-    visitors,
-)
+from tests.routes.walk import ROUTES, again, filled, undone
 
-__all__ = [
-    "alice",
-    "channel",
-    "control",
-    "key_store",
-    "mallory",
-    "own_cache",
-    "parts",
-    "plain_static",
-    "quick_passwords",
-    "visitors",
-]
 EVIL = "evil.example"
 ELSEWHERE = [f"//{EVIL}", f"///{EVIL}", f"/\\{EVIL}", f"\\\\{EVIL}", f"https:{EVIL}", f"https://{EVIL}"]
 HERE = "http://testserver/"

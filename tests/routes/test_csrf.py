@@ -5,34 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from tests.test_permissions import (
-    ROUTES,
-    alice,
-    channel,
-    control,
-    filled,
-    key_store,
-    mallory,
-    own_cache,
-    parts,
-    plain_static,
-    quick_passwords,
-    undone,
-    visitors,
-)
+from tests.routes.walk import ROUTES, filled, undone
 
-__all__ = [
-    "alice",
-    "channel",
-    "control",
-    "key_store",
-    "mallory",
-    "own_cache",
-    "parts",
-    "plain_static",
-    "quick_passwords",
-    "visitors",
-]
 EXEMPT = {
     "theme/": "nothing is at stake",
     "language/": "nothing is at stake",
