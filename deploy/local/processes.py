@@ -42,7 +42,7 @@ def ignore_signals() -> None:
 
 
 def adopt_orphans() -> None:
-    """Programs whose supervisord was killed become children of this process, which can then end them."""
+    """What loses its parent becomes a child of this process, also of what it turns into."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 

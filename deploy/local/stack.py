@@ -31,7 +31,7 @@ def main() -> int:
     instance = Instance(Path(options.folder).resolve(), public=options.public)
     os.umask(0o022)  # PostgreSQL, Varnish and nginx run as other users; what is private says so itself
     stop_on_signals()
-    adopt_orphans()
+    adopt_orphans()  # programs whose supervisord was killed
     try:
         return serve(instance, options)
     except SetupError as error:

@@ -13,6 +13,7 @@ from typing import IO, Self
 from xmlrpc.client import Fault, ServerProxy
 
 from deploy.local.instance import CHECKOUT, Instance, SetupError
+from deploy.local.processes import adopt_orphans
 from deploy.local.program import SERVICES, STORES, Program, bound
 
 START_S = 10
@@ -92,6 +93,7 @@ class Supervisor:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                preexec_fn=adopt_orphans,  # what a killed program leaves behind is asked how it ended
                 pass_fds=[self.lock.fileno()],
             )
         self.wait_until_it_answers()

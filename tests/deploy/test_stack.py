@@ -148,6 +148,15 @@ def test_killed_servers_come_back(stack: Stack) -> None:
     assert boot_id(env, stack) != boot
 
 
+def test_what_a_killed_server_leaves_behind_is_no_zombie(stack: Stack) -> None:
+    stack.start_stores()
+    server = stack.pid("/postgres -D")
+    orphans = below(server)
+    assert orphans
+    os.kill(server, signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans))
+
+
 def test_nothing_outlives_a_killed_stack(stack: Stack) -> None:
     stack.start_stores()
     processes = stack.processes()
