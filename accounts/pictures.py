@@ -1,14 +1,19 @@
-"""Makes a picture of what somebody uploads: whatever else was in the file is not in the result."""
+"""Makes a picture of what somebody uploads: whatever else was in the file is not in the result. Drops what nothing names."""
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import secrets
 import warnings
+from collections.abc import Iterator
+from contextlib import suppress
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
@@ -16,6 +21,8 @@ LARGEST_BYTES = 5 * 1024 * 1024
 LARGEST_PIXELS = 25_000_000  # what decoding takes in memory is a multiple of this
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 QUALITY = 84
+YOUNG = dt.timedelta(hours=1)  # it may be about to be named
+LOOKED_UP = 1000  # at a time
 
 
 def clean(upload: UploadedFile[bytes], largest_px: int, *, square: bool = False) -> ContentFile[bytes]:
@@ -63,3 +70,28 @@ def _encoded(picture: Image.Image, largest_px: int, square: bool) -> bytes:
     clean_copy.paste(picture)
     clean_copy.save(out, "WEBP", quality=QUALITY)
     return out.getvalue()
+
+
+# --- what nothing names ---------------------------------------------------------------------------------------------------
+
+
+def drop_unnamed(model: type[Model], field: str, now: dt.datetime) -> int:
+    """Files are written before their rows, and removed after: whoever is killed in between leaves one. How many there were."""
+    old, dropped = list(_old(model._meta.get_field(field).upload_to, now)), 0  # type: ignore[union-attr]
+    for start in range(0, len(old), LOOKED_UP):
+        some = old[start : start + LOOKED_UP]
+        named = model._default_manager.filter(**{f"{field}__in": some}).values_list(field, flat=True)
+        for path in {*some} - {*named}:
+            default_storage.delete(path)
+            dropped += 1
+    return dropped
+
+
+def _old(folder: str, now: dt.datetime) -> Iterator[str]:
+    if not default_storage.exists(folder):
+        return
+    for name in default_storage.listdir(folder)[1]:
+        path = f"{folder}/{name}"
+        with suppress(FileNotFoundError):  # somebody has removed it
+            if now - default_storage.get_modified_time(path) > YOUNG:
+                yield path

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef
 
-from accounts.models import ApiToken
+from accounts import pictures as files
+from accounts.models import ApiToken, Channel
 
 UNKNOWN = "::"  # a session's address may not be empty
 
@@ -31,3 +32,8 @@ def addresses(now: dt.datetime) -> None:
     UserSession.objects.filter(last_seen_at__lt=before).exclude(ip=UNKNOWN).update(ip=UNKNOWN, user_agent="")
     for attempts in (AccessAttempt, AccessFailureLog, AccessLog):
         attempts.objects.filter(attempt_time__lt=before).delete()
+
+
+def pictures(now: dt.datetime) -> None:
+    for field in ("avatar", "poster"):
+        files.drop_unnamed(Channel, field, now)

@@ -272,7 +272,9 @@ async def mail_followers(broadcast_id: str) -> int:
 @app.task(name="purge", queue="jobs", queueing_lock="purge")
 async def purge_expired(timestamp: int = 0) -> None:
     now = await _now()
-    for forget in (accounts_purge.sessions, accounts_purge.tokens, accounts_purge.addresses, purge.addresses):
+    for forget in (accounts_purge.sessions, accounts_purge.tokens, accounts_purge.addresses, accounts_purge.pictures):
+        await in_database(forget)(now)
+    for forget in (purge.addresses, purge.pictures):
         await in_database(forget)(now)
     try:
         await in_database(purge.keys)(now)

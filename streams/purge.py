@@ -1,4 +1,4 @@
-"""Forgets keys that can no longer be used, and where publishers came from."""
+"""Forgets keys that can no longer be used, where publishers came from, and pictures of nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import datetime as dt
 from django.conf import settings
 from mongoengine import Q
 
+from accounts import pictures as files
 from streams.documents import StreamKey
 from streams.models import Broadcast, Refusal
 
@@ -20,3 +21,7 @@ def addresses(now: dt.datetime) -> None:
     before = now - dt.timedelta(days=settings.ADDRESSES_KEPT_DAYS)
     Broadcast.objects.filter(ended_at__lt=before, addr__isnull=False).update(addr=None)
     Refusal.objects.filter(at__lt=before, addr__isnull=False).update(addr=None)
+
+
+def pictures(now: dt.datetime) -> None:
+    files.drop_unnamed(Broadcast, "poster", now)

@@ -60,7 +60,7 @@ MAY_IMPORT = {
     " streams.documents streams.ingest streams.ladder streams.leases streams.models streams.refusals",
     "streams.notices": "accounts streams.broadcasts streams.models",
     "streams.personal": "accounts streams.broadcasts streams.documents streams.models",
-    "streams.purge": "streams.documents streams.models",
+    "streams.purge": "accounts streams.documents streams.models",
     "streams.following": "accounts streams.models",
     "streams.shedding": "streams.advice streams.ladder",
     "streams.load": "streams.moments"

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import datetime as dt
 import io
+from pathlib import Path
 
 import pytest
+from django.conf import settings as site
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.utils import timezone
 from PIL import Image
+from pytest_django import Settings
 
-from accounts import pictures
+from accounts import pictures, purge
+from accounts.models import Channel
+from deploy.local.instance import CHECKOUT
 from tests.accounts.images import PAYLOAD, SVG, bomb, picture, tagged_photo, upload
 
 
@@ -85,3 +93,31 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", explode)
     with pytest.raises(ValidationError, match="megapixels"):
         pictures.clean(upload(bomb()), 64)
+
+
+# --- what nothing names ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_files_that_nothing_names_are_dropped_once_they_are_old(channel: Channel, settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    purge.pictures(timezone.now())  # where there is no folder yet
+    channel.avatar.save("named.webp", ContentFile(b"named"))
+    channel.poster.save("named.webp", ContentFile(b"named"))
+    for folder in ("avatars", "posters"):
+        (tmp_path / folder / "half").write_bytes(b"writ")
+    (tmp_path / "of_another").mkdir()
+    (tmp_path / "of_another" / "half").touch()
+    purge.pictures(timezone.now() + dt.timedelta(minutes=59))
+    assert len(files(tmp_path)) == 5
+    purge.pictures(timezone.now() + dt.timedelta(minutes=61))
+    assert files(tmp_path) == ["avatars/named.webp", "of_another/half", "posters/named.webp"]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_upload_as_large_as_the_edge_lets_in_is_no_file() -> None:
+    rules = (CHECKOUT / "deploy/local/edge.vcl.in").read_text()
+    assert "at most 8 MB" in rules and site.FILE_UPLOAD_MAX_MEMORY_SIZE >= 8 * 1024 * 1024

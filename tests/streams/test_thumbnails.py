@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
 from redis.asyncio import Redis
 
 from accounts.models import Channel
-from streams import thumbnails
+from streams import purge, thumbnails
 from streams.segment_cache import Writer
 from streams.thumbnails import NoPicture
 from tests.broadcasts import broadcast_of
@@ -71,6 +73,18 @@ def test_the_last_picture_stays_with_a_broadcast_that_is_over(channel: Channel, 
         thumbnails.keep_poster(live.pk, picture)
     live.refresh_from_db()
     assert live.poster.read() == b"the last" and [each.name for each in tmp_path.rglob("*.jpg")] == [f"{live.pk}.jpg"]
+
+
+@pytest.mark.django_db
+def test_a_poster_that_was_half_written_is_dropped(channel: Channel, settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    over = broadcast_of(channel, "ended")
+    (tmp_path / "broadcasts").mkdir()
+    (tmp_path / "broadcasts" / f"{over.pk}.jpg").write_bytes(b"the l")
+    thumbnails.keep_poster(over.pk, b"the last")
+    purge.pictures(timezone.now() + dt.timedelta(hours=2))
+    over.refresh_from_db()
+    assert over.poster.read() == b"the last" and len([*tmp_path.rglob("*.jpg")]) == 1
 
 
 @pytest.mark.django_db
