@@ -61,6 +61,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class WorkerDied(Exception):
+    """While it was at a job."""
+
+
 def in_database(call: Callable[P, T]) -> Callable[P, Any]:
     """As a coroutine function; a broken connection is dropped, so that the next call gets a new one."""
 
@@ -250,9 +254,15 @@ async def _published() -> dict[str, rtmp.Stream] | None:
 @app.periodic(cron="* * * * *")
 @app.task(name="sweep", queue="jobs", queueing_lock="sweep")
 async def sweep(timestamp: int) -> None:
-    """Clear away the jobs of workers that died; who encodes is a matter of leases, so nothing is run again by this."""
+    """What workers that died were at: what may be tried again is, as if it had failed. The rest is cleared away: periodic jobs
+    come by themselves, and who encodes is a matter of leases."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
-        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+        strategy = app.tasks[job.task_name].retry_strategy if job.task_name in app.tasks else None
+        again = strategy.get_retry_decision(exception=WorkerDied(), job=job) if strategy else None
+        if again:
+            await app.job_manager.retry_job(job, retry_at=again.retry_at)
+        else:
+            await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
 
 # --- followers, and what expires ------------------------------------------------------------------------------------------

@@ -364,24 +364,40 @@ async def test_a_window_ends_in_its_time_while_the_rtmp_server_is_down(broadcast
     assert await state(broadcast) == "ended"
 
 
-async def test_the_jobs_of_a_dead_worker_are_swept_away_and_no_others() -> None:
-    def left_by(heartbeat_s: int) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 second' * %s) RETURNING id",
-                [heartbeat_s],
-            )
-            (worker,) = cursor.fetchone()
-            cursor.execute(
-                "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, worker_id, attempts)"
-                " VALUES ('encode', 'encode', '{}', 'doing', %s, 1) RETURNING id",
-                [worker],
-            )
-            return int(cursor.fetchone()[0])
+def left_by(heartbeat_s: int, task: str = "encode", attempts: int = 1) -> int:
+    """A job that a worker is at, or was."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 second' * %s) RETURNING id",
+            [heartbeat_s],
+        )
+        (worker,) = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, worker_id, attempts)"
+            " VALUES ('any', %s, '{}', 'doing', %s, %s) RETURNING id",
+            [task, worker, attempts],
+        )
+        return int(cursor.fetchone()[0])
 
+
+async def test_the_jobs_of_a_dead_worker_are_swept_away_and_no_others() -> None:
     dead, alive = await ask(left_by, 60), await ask(left_by, 1)
     await jobs.sweep(0)
     assert [job.id async for job in ProcrastinateJob.objects.all()] == [alive] and dead != alive
+
+
+@pytest.mark.parametrize("task", ["record", "mail_followers", "tell_room", "enforce_restriction"])
+async def test_what_a_dead_worker_was_at_is_tried_again_if_it_may_be(task: str) -> None:
+    job = await ask(left_by, 60, task)
+    await ask(left_by, 60, task, 100)  # that kills every worker
+    await jobs.sweep(0)
+    assert [(job.id, job.status, job.attempts) async for job in ProcrastinateJob.objects.all()] == [(job, "todo", 2)]
+
+
+async def test_what_was_dead_in_another_version_is_swept_away_as_well() -> None:
+    await ask(left_by, 60, "unheard_of")
+    await jobs.sweep(0)
+    assert not await ProcrastinateJob.objects.aexists()
 
 
 def test_writing_documents_is_tried_again_for_hours() -> None:
