@@ -7,11 +7,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from livestream.crew import Crew
 from livestream.logs import FORMATTERS
 
 worker_class = "livestream.worker.Worker"
 keepalive = 75  # longer than the edge keeps an idle connection, so that the edge is the one to close it
-graceful_timeout = 3  # blocked playlist requests come again
+graceful_timeout = 3  # where the pool ends: blocked playlist requests come again
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
@@ -46,10 +47,16 @@ def on_starting(server: Any) -> None:
     folder.mkdir(exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     os.environ["POOL"] = server.proc_name
+    server.crew = Crew()
 
 
 def on_exit(server: Any) -> None:
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.crew = server.crew
+    server.crew.comes(worker.age)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -61,3 +68,4 @@ def child_exit(server: Any, worker: Any) -> None:
     """What a worker counted stays in the sum; what it had open is gone with it."""
     for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"gauge_live*_{worker.pid}.db"):
         file.unlink()
+    server.crew.went(worker.age, in_order=not server.LISTENERS)

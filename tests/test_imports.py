@@ -190,7 +190,7 @@ MAY_IMPORT = {
     "interactions.routing": "interactions.chat interactions.consumers",
     "livestream": "accounts interactions streams",
     "deploy": "",
-    "deploy.gunicorn": "livestream.logs",
+    "deploy.gunicorn": "livestream.crew livestream.logs",
 }
 PURE = (
     "streams.moments",
