@@ -24,7 +24,7 @@ from interactions.hub import Unavailable
 from interactions.limits import BAD_MESSAGE, REFUSED, Conduct
 from interactions.peer import Peer
 from interactions.protocol import Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
-from interactions.room import NO_ROOM_CODE, Room, Session, goodbye
+from interactions.room import NO_ROOM_CODE, Room, Session, goodbye, return_within
 from interactions.room_log import Out
 from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
@@ -130,7 +130,8 @@ class RoomConsumer(AsyncConsumer):
         self.wire.close(code)
 
     def last_words(self) -> bytes:
-        return Frame(protocol.frame([protocol.encode(goodbye("restart"))])).wire
+        item = goodbye("restart", within_ms=return_within(self.chat.sockets.open.total()))
+        return Frame(protocol.frame([protocol.encode(item)])).wire
 
     # --- frames -----------------------------------------------------------------------------------------------------------
 

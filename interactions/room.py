@@ -21,6 +21,7 @@ RING = 500  # frames
 PAUSE_BYTES = 65_536  # with more than this unsent, a session gets nothing more
 PATIENCE_S = 10.0  # so long may a session take nothing in
 RETURN_MS = 10_000  # over so long those who have to come again are spread
+RETURN_MS_EACH = 10
 
 RESYNC_CODE, NO_ROOM_CODE = 4002, 4004
 
@@ -114,8 +115,13 @@ class Session:
         room.behind.discard(self)
 
 
-def goodbye(reason: str, wait_ms: int = 0) -> dict[str, Any]:
-    return {"t": "bye", "retry_ms": wait_ms + random.randrange(RETURN_MS), "reason": reason}
+def goodbye(reason: str, wait_ms: int = 0, within_ms: int = RETURN_MS) -> dict[str, Any]:
+    return {"t": "bye", "retry_ms": wait_ms + random.randrange(within_ms), "reason": reason}
+
+
+def return_within(sockets: int) -> int:
+    """So that those of a process that is replaced come at a pace at which they are let in: few of them soon."""
+    return min(max(sockets, 1) * RETURN_MS_EACH, RETURN_MS)
 
 
 def chunks(texts: Iterable[str]) -> Iterable[Frame]:

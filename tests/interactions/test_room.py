@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from interactions import backlog
 from interactions import room as rooms
 from interactions.protocol import encode
-from interactions.room import PATIENCE_S, PAUSE_BYTES, RING, Room, Session
+from interactions.room import PATIENCE_S, PAUSE_BYTES, RING, Room, Session, return_within
 from interactions.room_log import LOG_ITEMS, Entry, State
 from interactions.transport import Frame
 
@@ -102,6 +102,11 @@ def test_the_window_grows_with_the_room(sessions: int, window_s: float) -> None:
     room = Room("alice")
     room.sessions = set(range(sessions))  # type: ignore[arg-type]
     assert room.window_s == pytest.approx(window_s, abs=0.011)
+
+
+@pytest.mark.parametrize(("sockets", "within_ms"), [(0, 10), (50, 500), (1000, 10_000), (5000, 10_000)])
+def test_those_of_a_process_that_ends_come_again_the_sooner_the_fewer_they_are(sockets: int, within_ms: int) -> None:
+    assert return_within(sockets) == within_ms
 
 
 async def test_everybody_gets_the_same_frame() -> None:
