@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 GUNICORN = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "livestream.asgi:application"]
 POOLS = ("web", "origin", "chat")
-WORKERS = {"encoder": "runencoder", "jobs": "runjobs"}
+WORKERS = {"encoder": "runencoder", "successor": "runencoder", "jobs": "runjobs"}
+SUCCESSOR = "successor"  # of the encoder: runs while that is restarted, and no longer
 
 
 def pool(name: str, listen: str, workers: int) -> list[str]:

@@ -34,7 +34,8 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 async def announced(worker: str, slots: int, leaving: asyncio.Event) -> AsyncIterator[None]:
     """Until it is leaving."""
     async with segment_cache.connect() as redis:
-        announcing = asyncio.create_task(_announce(redis, f"{worker}:{slots}", leaving))
+        await _announce(redis, f"{worker}:{slots}")
+        announcing = asyncio.create_task(_keep_announcing(redis, f"{worker}:{slots}", leaving))
         try:
             yield
         finally:
@@ -43,15 +44,20 @@ async def announced(worker: str, slots: int, leaving: asyncio.Event) -> AsyncIte
                 await redis.zrem(WORKERS, f"{worker}:{slots}")
 
 
-async def _announce(redis: Redis, member: str, leaving: asyncio.Event) -> None:
+async def _announce(redis: Redis, member: str) -> None:
+    try:
+        await redis.eval(ANNOUNCE, 1, WORKERS, member)
+    except RedisError as error:
+        log.warning("segments Redis: %s; slots are announced again", type(error).__name__)
+
+
+async def _keep_announcing(redis: Redis, member: str, leaving: asyncio.Event) -> None:
     while not leaving.is_set():
-        try:
-            await redis.eval(ANNOUNCE, 1, WORKERS, member)
-        except RedisError as error:
-            log.warning("segments Redis: %s; slots are announced again", type(error).__name__)
         with suppress(TimeoutError):
             async with asyncio.timeout(ANNOUNCE_S):
                 await leaving.wait()
+                break
+        await _announce(redis, member)
     with suppress(RedisError):
         await redis.zrem(WORKERS, member)
 

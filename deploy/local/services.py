@@ -40,6 +40,6 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
         pool(env, "origin", workers=1),
         pool(env, "chat", workers=os.cpu_count() or 1),
         varnish(instance),
-        replace(worker(env, "encoder"), stop_s=15),  # it hands over
+        *(replace(worker(env, name), stop_s=15) for name in ("encoder", commands.SUCCESSOR)),  # they hand over
         worker(env, "jobs"),
     ]

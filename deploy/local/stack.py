@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.commands import SUCCESSOR
 from deploy.local.instance import CHECKOUT, Instance, SetupError, make_env, write_private
 from deploy.local.processes import Stopped, adopt_orphans, run_until_end, stop_on_signals, stop_orphans
 from deploy.local.program import STORES, Program
@@ -76,7 +77,7 @@ def start(instance: Instance, env: Mapping[str, str], supervisor: Supervisor, pr
     supervisor.start(program for program in programs if program.group == STORES)
     readiness.wait_for_stores(make_database="postgres" in names)
     notes = manage(instance, "init") if initialize else ""
-    supervisor.start(program for program in programs if program.group != STORES)
+    supervisor.start(program for program in programs if program.group != STORES and program.name != SUCCESSOR)
     readiness.wait_for_services(names)
     return notes
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 from xmlrpc.client import Fault, ServerProxy
 
 from deploy.local.instance import CHECKOUT, Instance, SetupError
@@ -73,10 +73,15 @@ def escape(text: str) -> str:
     return text.replace("%", "%%")
 
 
+def remote(env: Mapping[str, str]) -> Any:
+    """The calls of the instance's supervisord."""
+    return ServerProxy(f"http://livestream:{env['STORES_PASSWORD']}@{env['SUPERVISOR_LISTEN']}/RPC2").supervisor
+
+
 class Supervisor:
     def __init__(self, instance: Instance, env: Mapping[str, str], lock: IO[str]) -> None:
         self.instance = instance
-        self.rpc = ServerProxy(f"http://livestream:{env['STORES_PASSWORD']}@{env['SUPERVISOR_LISTEN']}/RPC2").supervisor
+        self.rpc = remote(env)
         self.lock = lock
 
     def __enter__(self) -> Self:
@@ -126,7 +131,7 @@ class Supervisor:
 
     def crashes(self, name: str) -> bool:
         """Whether this program ended as soon as it was started, and is to be started again."""
-        programs: list[dict[str, object]] = self.rpc.getAllProcessInfo()  # type: ignore[assignment]
+        programs: list[dict[str, object]] = self.rpc.getAllProcessInfo()
         return any(program["name"] == name and program["statename"] == "BACKOFF" for program in programs)
 
     def wait(self) -> None:

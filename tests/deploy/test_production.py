@@ -34,7 +34,8 @@ def wanted(process: str, env: dict[str, str], folder: str) -> list[str]:
 
 def ports(env: dict[str, str]) -> dict[str, str]:
     """Workers' ports for Prometheus are in their commands alone."""
-    return {"ENCODER_METRICS_LISTEN": "127.0.0.1:8104", "JOBS_METRICS_LISTEN": "127.0.0.1:8105"} | env
+    metrics = {"encoder": "127.0.0.1:8104", "successor": "127.0.0.1:8108", "jobs": "127.0.0.1:8105"}
+    return {f"{name.upper()}_METRICS_LISTEN": listen for name, listen in metrics.items()} | env
 
 
 # --- compose ----------------------------------------------------------------------------------------------------------------
