@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
+from collections import Counter
 from itertools import pairwise
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Visit
 from tests.e2e.playlists import Media, Stream
@@ -26,6 +28,9 @@ NOTICED_S = 5
 IDLE_S = 10  # then the RTMP server drops who is silent
 AT_ONCE_S = 8
 SHORT_S = 5
+BACK_S = 1  # until the picture moves, once the broadcast is live again
+PLAYLISTS = re.compile(r"/hls/\w+/\w+/playlist\.m3u8")
+GIVEN_UP_S, COUNTED_S = 5, 8
 
 
 @pytest.fixture
@@ -68,9 +73,11 @@ def test_a_publisher_that_was_killed_comes_back_with_another_size(watcher: Watch
         watcher.forget()
         with alice.publish(inputs=LARGER) as again:
             until(lambda: is_in_state(alice, "live"), AT_ONCE_S)
-            print(f"live again {time.time() - again.began:.2f} s after the publisher's start")
+            live_at = time.time()
+            print(f"live again {live_at - again.began:.2f} s after the publisher's start")
             goes_on(watcher, alice, broadcast_id)
             print(f"back on the page {watcher.seen['firstAt'] - again.began:.2f} s after the publisher's start")
+            assert watcher.seen["firstAt"] - live_at <= BACK_S
             after = stream.conforming()
             assert newest_eras(after) == {era + 1 for era in newest_eras(before)}
             for name, media in after.items():
@@ -79,6 +86,32 @@ def test_a_publisher_that_was_killed_comes_back_with_another_size(watcher: Watch
                 assert {segment.init for segment in media.segments if segment.era == media.segments[-1].era} - {
                     segment.init for segment in before[name].segments
                 }, name
+
+
+def test_a_player_whose_playlists_are_503_asks_once_a_second_and_goes_on(watcher: Watcher, alice: Streamer) -> None:
+    asked: Counter[str] = Counter()
+
+    def refuse(route: Route) -> None:
+        asked[route.request.url.partition("?")[0]] += 1
+        route.fulfill(status=503, headers={"Retry-After": "1"})
+
+    watcher.open(alice)
+    with alice.on_air(inputs=SMALL) as publisher:
+        watcher.watch(SETTLED_S)
+        broadcast_id = alice.state()["id"]
+        watcher.page.route(PLAYLISTS, refuse)
+        os.kill(publisher.process.pid, signal.SIGKILL)
+        until(lambda: is_in_state(alice, "reconnecting"), NOTICED_S)
+        until(lambda: watcher.seen and len(asked) == 2, GIVEN_UP_S)  # what was held before has been given up
+        asked.clear()
+        watcher.page.wait_for_timeout(COUNTED_S * 1000)
+        print(f"asked in {COUNTED_S} s: {sorted(asked.values())}")
+        assert len(asked) == 2 and all(COUNTED_S - 2 <= times <= COUNTED_S + 1 for times in asked.values()), asked
+        watcher.forget()
+        watcher.page.unroute(PLAYLISTS)
+        with alice.publish(inputs=SMALL):
+            until(lambda: is_in_state(alice, "live"), AT_ONCE_S)
+            goes_on(watcher, alice, broadcast_id)
 
 
 def test_a_stop_looks_like_a_drop_until_the_time_is_over(watcher: Watcher, cast: Cast) -> None:
