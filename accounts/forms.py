@@ -99,7 +99,7 @@ class StreamForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         label=gettext_lazy("Picture while you are offline"),
         required=False,
         help_text=gettext_lazy("JPEG, PNG, WebP or GIF of at most 5 MB, best 1280 × 720."),
-        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
+        widget=forms.FileInput(attrs={"accept": pictures.ACCEPTED}),
     )
     remove_poster = forms.BooleanField(label=gettext_lazy("Remove the picture"), required=False)
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 LARGEST_BYTES = 5 * 1024 * 1024
 LARGEST_PIXELS = 25_000_000  # what decoding takes in memory is a multiple of this
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+ACCEPTED = ",".join(f"image/{name.lower()}" for name in FORMATS)  # as a file field says it
 QUALITY = 84
 YOUNG = dt.timedelta(hours=1)  # it may be about to be named
 LOOKED_UP = 1000  # at a time

@@ -31,7 +31,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         label=gettext_lazy("New picture"),
         required=False,
         help_text=gettext_lazy("JPEG, PNG, WebP or GIF of at most 5 MB. Its middle square is shown."),
-        widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp,image/gif"}),
+        widget=forms.FileInput(attrs={"accept": pictures.ACCEPTED}),
     )
     remove = forms.BooleanField(label=gettext_lazy("Remove the picture"), required=False)
 
