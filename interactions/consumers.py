@@ -17,10 +17,11 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from interactions import identity, peer, protocol, room_log, speech
+from interactions import identity, protocol, room_log, speech
 from interactions.chat import Chat
 from interactions.fields import BadMessage
 from interactions.hub import Unavailable
+from interactions.inbox import Full, Inbox
 from interactions.limits import BAD_MESSAGE, REFUSED, Conduct
 from interactions.peer import Peer
 from interactions.protocol import Hello, IceCandidate, Mod, Offer, React, Refused, Report, Say, Switch, near
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 
 WIRE = "livestream.wire"  # in a scope's extensions: the socket itself
 HELLO_S = 10
-INBOX = 32  # frames of a data channel that wait for their turn
 NO_LAYER = "none"  # whoever is not signed in is told nothing that others are not
 FLOOD, BANNED, SIGNED_OUT, BAD_HELLO, TOO_OFTEN = 4000, 4001, 4002, 4003, 4005
 BANS = ("banned", "site_banned")
@@ -52,8 +52,7 @@ class RoomConsumer(AsyncConsumer):
         self.conduct = Conduct(time.monotonic())
         self.signalling = Signalling(chat.peers, chat.paces, self.tell_by_socket, self.take_in)
         self._turn = asyncio.Lock()  # one frame at a time, whichever way it comes
-        self._inbox: asyncio.Queue[tuple[Peer, str | bytes]] = asyncio.Queue(INBOX)
-        self._reading: asyncio.Task[None] | None = None
+        self._inbox = Inbox(self.hear, self._fail)
 
     async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         self.address = scope["client"][0] if scope["client"] else ""
@@ -94,27 +93,18 @@ class RoomConsumer(AsyncConsumer):
         if self.session:
             self.session.room.leave(self.session)
         self.signalling.close()
-        if self._reading:
-            self._reading.cancel()
+        self._inbox.close()
 
     def take_in(self, source: Peer, data: str | bytes) -> None:
-        """From a data channel, which nobody can ask to wait."""
         try:
-            self._inbox.put_nowait((source, data))
-        except asyncio.QueueFull:
+            self._inbox.put(source, data)
+        except Full:
             self.show_out("flood", FLOOD)
-            return
-        if self._reading is None:
-            self._reading = asyncio.get_running_loop().create_task(self._read())
 
-    async def _read(self) -> None:
-        while True:
-            source, data = await self._inbox.get()
-            try:
-                await self.hear(data, source)
-            except Exception:  # as an error in websocket_receive ends the connection
-                log.exception("a frame from a data channel could not be answered")
-                self.wire.close(1011)
+    def _fail(self) -> None:
+        """As an error in websocket_receive ends the connection."""
+        log.exception("a frame from a data channel could not be answered")
+        self.wire.close(1011)
 
     def tell(self, item: dict[str, Any]) -> None:
         if self.session:
@@ -252,7 +242,7 @@ class RoomConsumer(AsyncConsumer):
         session = self.session = room.join(self.socket, self.wire.close)
         session.about = {
             "you": speech.you(self.author) if self.author else None,
-            "rtc": self._rtc(),
+            "rtc": self.signalling.servers(speech.wire_id(self.author) if self.author else "guest", self.address),
             "session": secrets.token_hex(4),
         }
         session.welcome(frame.epoch, frame.last)
@@ -268,12 +258,6 @@ class RoomConsumer(AsyncConsumer):
         else:
             self.tell(protocol.no("no_room"))
             self.wire.close(NO_ROOM_CODE)
-
-    def _rtc(self) -> dict[str, Any] | None:
-        if self.chat.peers.is_full_for(self.address):
-            return None
-        who = speech.wire_id(self.author) if self.author else "guest"
-        return {"iceServers": peer.ice_servers(who, int(time.time()))}
 
     async def _identify(self) -> Author | None:
         """None for whoever is not signed in; and while PostgreSQL is away, when everybody may still read."""

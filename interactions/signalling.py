@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from interactions.limits import Paces
-from interactions.peer import Peer, Peers
+from interactions.peer import Peer, Peers, ice_servers
 from interactions.protocol import IceCandidate, Offer
 from interactions.sdp import BadOffer
 
@@ -27,6 +28,10 @@ class Signalling:
         self.peer: Peer | None = None
         self.gen = -1
         self._tell, self._hear = tell, hear
+
+    def servers(self, who: str, address: str) -> dict[str, Any] | None:
+        """What a browser makes its connection with; None where there is room for no more."""
+        return None if self.peers.is_full_for(address) else {"iceServers": ice_servers(who, int(time.time()))}
 
     async def offer(self, frame: Offer, who: str, address: str, now: float) -> None:
         self.close()

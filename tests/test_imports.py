@@ -177,6 +177,7 @@ MAY_IMPORT = {
     "interactions.sdp": "",
     "interactions.fastlane": "",
     "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport streams.addresses",
+    "interactions.inbox": "interactions.peer",
     "interactions.signalling": "interactions.limits interactions.peer interactions.protocol interactions.sdp",
     "interactions.speech": "streams.moments interactions.wire"
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
@@ -184,7 +185,7 @@ MAY_IMPORT = {
     "interactions.chat": "streams.addresses streams.cache_client interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.room_log interactions.speech",
     "interactions.consumers": "streams.addresses streams.moments"
-    " interactions.chat interactions.fields interactions.hub interactions.identity interactions.limits"
+    " interactions.chat interactions.fields interactions.inbox interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
     " interactions.signalling interactions.speech interactions.transport interactions.wire",
     "interactions.routing": "interactions.chat interactions.consumers",
