@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from redis import asyncio as redis
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+RETRY_S = 0.1
 
 
 def segments() -> redis.Redis:
@@ -25,6 +28,16 @@ def client(url: str) -> redis.Redis:
         socket_timeout=settings.STORE_TIMEOUT_S,
         socket_connect_timeout=1,
     )
+
+
+async def until_writable(client: redis.Redis) -> None:
+    """Until it answers, and has room."""
+    while True:
+        try:
+            await client.set("room", "", px=1)
+            return
+        except RedisError:
+            await asyncio.sleep(RETRY_S)
 
 
 class Connection(redis.Connection):

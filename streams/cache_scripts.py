@@ -205,11 +205,15 @@ return 1
 """
 )
 
-# ARGV epoch, the part's fields, its bytes, now ms, its frames → its number
+# ARGV epoch, the part's fields, its bytes, now ms, its frames → its number. Who heard no answer asks again.
 STORE = (
     FENCE
     + SEAL
     + """
+local newest = redis.call('LINDEX', base .. ':timeline', -1)
+if newest and string.find(newest, ',"part",' .. ARGV[1] .. ',' .. ARGV[2] .. ']', 1, true) then
+  return tonumber(redis.call('HGET', base, 'n'))
+end
 local from, msn = tonumber(redis.call('HGET', base, 'from')), cjson.decode(ARGV[2])[1]
 if tonumber(epoch) < tonumber(ARGV[1]) then
   redis.call('HSET', base, 'epoch', ARGV[1])
@@ -231,6 +235,47 @@ if rendition ~= 'audio' then redis.call('HSET', master, 'pictured_ms', now) end
 seal(now)
 announce(rendition .. ' ' .. record)
 return n
+"""
+)
+
+# Where Redis was emptied, a job that has proven its lease brings back what it knows and has stored lately: the highest clock
+# wins.
+# ARGV epoch, counters, init bytes, report or '', keyframe interval ms, clock or '', now ms, how many fields, the opening's
+# fields, records with their parts' bytes
+REFILL = (
+    JOB
+    + SEAL
+    + """
+if epoch then return 'OK' end
+local kept, report, known, now = cjson.decode(ARGV[2]), ARGV[4], ARGV[6], tonumber(ARGV[7])
+local first = 9 + ARGV[8]
+for i = 9, first - 1, 2 do redis.call('HSETNX', master, ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', base, 'epoch', ARGV[1], 'n', kept.n, 'init', kept.init, 'frames', kept.frames)
+if kept.init > 0 then redis.call('SET', base .. ':init:' .. kept.init, ARGV[3], 'EX', TTL) end
+redis.call('DEL', base .. ':timeline')
+for i = first, #ARGV, 2 do
+  local n, _, e = unpack(cjson.decode(ARGV[i]))
+  redis.call('RPUSH', base .. ':timeline', ARGV[i])
+  redis.call('SET', base .. ':part:' .. e .. '-' .. n, ARGV[i + 1], 'EX', PART_TTL)
+end
+if known ~= '' then
+  local c, era, pairs_ = cjson.decode(known), unpack(redis.call('HMGET', clock, 'era', 'pairs'))
+  local last = tonumber(string.match(pairs_ or '', '(%d+)@%-?%d+ $') or 0)
+  era = tonumber(era or -1)
+  if era < c.era or era == c.era and last < c.last then
+    redis.call('HSET', clock, 'era', c.era, 'offset_ms', c.offset_ms, 'pairs', c.pairs, 'next', c.last + 1, 'at_ms', c.at_ms,
+      'shape', c.shape)
+    changed_clock()
+  end
+end
+if report ~= '' and not redis.call('HGET', master, 'sealed') then
+  redis.call('HSET', master, 'r:' .. rendition, report, 'gop:' .. rendition, ARGV[5])
+  if rendition ~= 'audio' then redis.call('HSETNX', master, 'first_ms', now) end
+  seal(now)
+end
+for _, key in ipairs({base, base .. ':timeline', master, clock}) do redis.call('EXPIRE', key, TTL) end
+announce('master')
+return 'OK'
 """
 )
 

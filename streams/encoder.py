@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams import clock, ffmpeg
+from streams.cache_client import until_writable
 from streams.child import Child, child
 from streams.hls import fmp4
 from streams.ladder import AUDIO, BY_NAME, SOURCE, Profile
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 STEADY_S = 10.0  # an ffmpeg that ends after that is followed by another at once; the reconciler has patience with the others
 OVERTAKEN_S = 3.0  # as STEADY_S, where there is a reason to begin anew
-RETRY_S = 0.25
 # ffmpeg's words
 NO_SUCH_STREAM = "matches no streams"
 CANNOT_COPY = "codec not currently supported in container"
@@ -92,12 +92,19 @@ class Job:
         return ffmpeg.transcode(self.binary, self.url, way.fresh, BY_NAME[self.rendition], self.profile, self.preset)
 
 
-async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]]) -> Outcome:
-    """Encode until the stream ends, the lease is lost in Redis, or the rendition makes no sense. Cancel it to stop."""
+async def run(
+    job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]], prove: Callable[[], Awaitable[Opening]] | None = None
+) -> Outcome:
+    """Encode until the stream ends, the lease is lost in Redis, or the rendition makes no sense. Cancel it to stop.
+
+    Where Redis was emptied, the job goes on if it can `prove` its lease, and learns what is expected by now.
+    """
     writer = Writer(redis, job.broadcast_id, job.rendition, job.epoch)
     try:
         is_offered = await writer.begin(job.opening)
         async with clock.follow(redis, job.broadcast_id, job.now_ms, watermarks=job.rendition == AUDIO) as view:
+            if prove:
+                writer.bring_back = partial(_bring_back, job, writer, view, prove)
             pack = packager(job, writer, view)
             pack.first = None if is_offered else 0
             return await _children(job, writer, pack, first_part)
@@ -107,18 +114,14 @@ async def run(job: Job, redis: Redis, first_part: Callable[[], Awaitable[None]])
         return Outcome.FORGOTTEN
     except RedisError as error:
         log.warning("%s of %s: segments Redis: %s", job.rendition, job.broadcast_id, type(error).__name__)
-        await _answers(redis)
+        await until_writable(redis)  # until then a successor could do no better
         return Outcome.FORGOTTEN
 
 
-async def _answers(redis: Redis) -> None:
-    """Until then a successor could do no better."""
-    while True:
-        try:
-            await redis.ping()
-            return
-        except RedisError:
-            await asyncio.sleep(RETRY_S)
+async def _bring_back(job: Job, writer: Writer, view: clock.ClockView, prove: Callable[[], Awaitable[Opening]]) -> None:
+    opening = await prove()
+    log.warning("%s of %s: Redis was emptied: it is refilled", writer.rendition, writer.broadcast_id)
+    await writer.refill(opening, view.clock, job.now_ms())
 
 
 def packager(job: Job, writer: Writer, view: clock.ClockView) -> Packager:

@@ -119,8 +119,16 @@ async def _encode(job: Job, shared: DatabaseTime, leaving: asyncio.Event) -> Out
         if job.rendition != AUDIO:
             await in_database(_go_live)(job.broadcast_id, job.session)
 
+    async def prove() -> segment_cache.Opening:
+        try:
+            return await in_database(_prove)(job)
+        except leases.LeaseLost as error:
+            raise segment_cache.Fenced from error
+        except (OperationalError, InterfaceError) as error:
+            raise segment_cache.Forgotten from error
+
     async with segment_cache.connect() as redis:
-        encoding = asyncio.create_task(encoder.run(job, redis, first_part))
+        encoding = asyncio.create_task(encoder.run(job, redis, first_part, prove))
         holding = asyncio.create_task(_hold(job, shared, redis, leaving))
         try:
             await asyncio.wait({encoding, holding}, return_when=asyncio.FIRST_COMPLETED)
@@ -173,6 +181,11 @@ def _offer(job: Job) -> None:
     with transaction.atomic():
         leases.offer(job.broadcast_id, job.rendition, job.epoch)
         deferred.encode(job.broadcast_id, job.rendition)
+
+
+def _prove(job: Job) -> segment_cache.Opening:
+    leases.renew(job.broadcast_id, job.rendition, job.epoch)
+    return announcements.reopening(Broadcast.objects.get(pk=job.broadcast_id))
 
 
 def _job(broadcast_id: str, rendition: str, epoch: int, shared: DatabaseTime) -> Job:

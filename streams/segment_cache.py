@@ -21,7 +21,9 @@ changed, and `picture:{ID}` "ERA PTS", how far the picture has got.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -29,21 +31,27 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from asgiref.sync import async_to_sync
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams import cache_scripts, metrics
-from streams.cache_client import segments
+from streams.cache_client import segments, until_writable
 from streams.cache_scripts import PART_TTL_S, TTL_S
 from streams.hls.playlist import Constants, Variant
 from streams.hls.timeline import Part, Record, decode
+from streams.ring import Ring
 
 __all__ = ["PART_TTL_S"]
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
+PATIENCE_S = 2
 AUDIO = "audio"
 THUMBNAIL_S = 600  # the last one is made a poster soon after the end
 HEALTH_SAMPLES = 600  # ten minutes
-SCRIPTS = ("BEGIN", "OFFER", "TAKE", "INIT", "REPORT", "STORE", "BOUNDARY", "ERA", "RESHAPE", "NOTE")
+SCRIPTS = ("BEGIN", "OFFER", "TAKE", "INIT", "REPORT", "STORE", "REFILL", "BOUNDARY", "ERA", "RESHAPE", "NOTE")
 
 
 class Fenced(Exception):
@@ -89,6 +97,13 @@ class Clock(NamedTuple):
     pairs: list[tuple[int, int]]  # media sequence number and presentation time, the newest last
     at_ms: int  # when the newest was announced, Unix
     shape: int  # counts the changes of the picture's size
+
+    def encode(self) -> str:
+        """For a Redis that was emptied; nothing before the era's first segment."""
+        if not self.pairs:
+            return ""
+        pairs = "".join(f"{msn}@{pts} " for msn, pts in self.pairs)
+        return json.dumps(self._asdict() | {"pairs": pairs, "last": self.pairs[-1][0]})
 
 
 def _key(broadcast_id: str, *rest: str) -> str:
@@ -154,7 +169,10 @@ async def shown(redis: Redis, channel: str) -> dict[str, Any] | None:
 
 
 class Writer:
-    """One encode job's hand on its rendition: every call carries its epoch. Raises Fenced, Forgotten."""
+    """One encode job's hand on its rendition: every call carries its epoch. Raises Fenced, Forgotten.
+
+    With `bring_back`, it waits for a Redis that is away for a moment, and refills one that was emptied.
+    """
 
     def __init__(self, redis: Redis, broadcast_id: str, rendition: str, epoch: int) -> None:
         self.redis = redis
@@ -163,15 +181,46 @@ class Writer:
         self.broadcast_id = broadcast_id
         self.keys = [_key(broadcast_id, name) for name in (rendition, "master", "clock")]
         self.scripts = {name: redis.register_script(getattr(cache_scripts, name)) for name in SCRIPTS}
+        self.ring = Ring()
+        self.bring_back: Callable[[], Awaitable[None]] | None = None  # proves the lease, and calls `refill`
 
     async def _run(self, script: str, *args: str | bytes | int) -> Any:
-        answer = await self.scripts[script](keys=self.keys, args=[self.epoch, *args])
-        if answer == b"FENCED":
-            metrics.stale_writes.labels(self.rendition).inc()
-            raise Fenced
+        answer = await self._ask(script, *args)
+        if answer == b"FORGOTTEN" and self.bring_back:
+            await self.bring_back()
+            answer = await self._ask(script, *args)
         if answer == b"FORGOTTEN":
             raise Forgotten
         return answer
+
+    async def _ask(self, script: str, *args: str | bytes | int) -> Any:
+        answer = await self._patiently(lambda: self.scripts[script](keys=self.keys, args=[self.epoch, *args]))
+        if answer == b"FENCED":
+            metrics.stale_writes.labels(self.rendition).inc()
+            raise Fenced
+        return answer
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Again, if Redis is there again soon: ffmpeg's pipe holds no more."""
+        try:
+            return await call()
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            if self.bring_back is None:
+                raise
+            log.info("%s of %s: segments Redis: %s", self.rendition, self.broadcast_id, type(error).__name__)
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await until_writable(self.redis)
+            except TimeoutError:
+                raise error from None
+            return await call()
+
+    async def refill(self, opening: Opening, clock: Clock, now_ms: int) -> None:
+        """Bring back what this job knows: playlists go on where they were."""
+        ring, fields = self.ring, opening.fields()
+        known = (ring.report or "", ring.gop_ms, clock.encode(), now_ms)
+        stored = (item for _, record, data in ring.parts for item in (record, data))
+        await self._ask("REFILL", ring.counters(), ring.init, *known, len(fields), *fields, *stored)
 
     async def begin(self, opening: Opening) -> bool:
         """Put this epoch in force: lower ones are refused from now on. True where the one before has offered its place: then
@@ -188,17 +237,22 @@ class Writer:
 
     async def init(self, data: bytes) -> int:
         """Store an init section; returns its number."""
-        return int(await self._run("INIT", data))
+        number = int(await self._run("INIT", data))
+        self.ring.begin(number, data)
+        return number
 
     async def report(self, variant: Variant | None, now_ms: int, gop_ms: int = 0) -> bool:
         """Say what this rendition is, or (None) that the broadcast is without it: again, where that has changed. False once the
         ladder is fixed without it."""
         text = "absent" if variant is None else json.dumps(asdict(variant))
-        return bool(await self._run("REPORT", text, gop_ms, now_ms))
+        is_listed = bool(await self._run("REPORT", text, gop_ms, now_ms))
+        self.ring.report, self.ring.gop_ms = text, gop_ms
+        return is_listed
 
     async def store(self, part: Part, data: bytes, now_ms: int, frames: int = 0) -> int:
         """Store a part of so many frames and announce it; returns its number."""
         number = int(await self._run("STORE", part.encode(), data, now_ms, frames))
+        self.ring.add(number, part, data, frames)
         metrics.media.labels(self.rendition).inc(part.duration_ms / 1000)
         metrics.part_latency.labels(self.rendition).observe((now_ms - part.at_ms - part.duration_ms) / 1000)
         return number
@@ -219,18 +273,22 @@ class Writer:
 
     async def watermark(self, era: int, pts_ms: int) -> None:
         """Tell the audio job how far video has got."""
-        await self.redis.publish(f"picture:{self.broadcast_id}", f"{era} {pts_ms}")
+        await self._patiently(lambda: self.redis.publish(f"picture:{self.broadcast_id}", f"{era} {pts_ms}"))
 
     async def sounds(self) -> bool:
         """Whether sound has come from the publisher."""
-        return bool(await self.redis.hexists(_key(self.broadcast_id, "ingest"), AUDIO))
+        return bool(await self._patiently(lambda: self.redis.hexists(_key(self.broadcast_id, "ingest"), AUDIO)))
 
     async def measured(self, figures: dict[str, Any]) -> None:
         key = _key(self.broadcast_id, "ingest")
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, self.rendition, json.dumps(figures))
-            pipe.expire(key, TTL_S)
-            await pipe.execute()
+
+        async def keep() -> None:
+            async with self.redis.pipeline(transaction=True) as pipe:
+                pipe.hset(key, self.rendition, json.dumps(figures))
+                pipe.expire(key, TTL_S)
+                await pipe.execute()
+
+        await self._patiently(keep)
 
     async def note(self, figures: dict[str, Any]) -> None:
         """Keep a second of the source for its streamer's graphs: they are there again after a reload."""

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "streams.audience": "streams.addresses streams.beacon streams.segment_cache",
     "streams.figures": "streams.moments streams.audience streams.documents streams.models",
     "streams.thumbnails": "streams.hls streams.ladder streams.models streams.segment_cache",
-    "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts streams.metrics",
+    "streams.ring": "streams.hls",
+    "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts streams.metrics streams.ring",
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
     "streams.measure": "streams.hls",
     "streams.watch": "streams.hls streams.metrics streams.segment_cache",
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     "streams.logged": "",
     "streams.metrics": "",
     "streams.encoder": "streams.hls streams.ladder streams.ffmpeg streams.child streams.clock streams.packager streams.sound"
-    " streams.source streams.segment_cache",
+    " streams.cache_client streams.source streams.segment_cache",
     "streams.models": "accounts streams.reasons",
     "streams.documents": "",
     "streams.leases": "",

@@ -179,13 +179,13 @@ def test_redis_segments_that_comes_back_with_its_clock_off_costs_no_more_than_on
 ) -> None:
     fault = Fault(11, f"Redis `segments` restarted with its clock off by {shift}")
     with watched(alice, client, ENOUGH_S) as air:
-        epoch = air.probe.epoch
+        newest = air.probe.newest
         with with_its_clock_off(stack, "redis-segments", stack.site.env["SEGMENTS_REDIS_URL"], shift):
-            fault.at_most("playable again", playable_again(air, epoch), TARGETS * air.target_s, "s")
+            fault.at_most("playable again", playable_again(air, newest), TARGETS * air.target_s, "s")
             wait(LOOKED_AT_S)
             goes_on(alice, air)
-            epoch = air.probe.epoch
-        fault.at_most("playable again with its clock set right", playable_again(air, epoch), TARGETS * air.target_s, "s")
+            newest = air.probe.newest
+        fault.at_most("playable again with its clock set right", playable_again(air, newest), TARGETS * air.target_s, "s")
         wait(LOOKED_AT_S)
         goes_on(alice, air)
         fault.at_most("media sequence numbers that fell", len(air.probe.falls), 0)
@@ -194,17 +194,19 @@ def test_redis_segments_that_comes_back_with_its_clock_off_costs_no_more_than_on
         assert set(air.probe.refusals) <= {"503"}, air.probe.refusals
 
 
-def playable_again(air: Watched, epoch: int) -> float:
-    """After so many seconds there is something of a successor's."""
+def playable_again(air: Watched, newest: tuple[int, int]) -> float:
+    """After so many seconds there is something new."""
     began = time.monotonic()
-    until(lambda: air.probe.is_served and air.probe.epoch > epoch, PATIENCE_S, lambda: (epoch, air.probe))
+    until(lambda: air.probe.is_served and air.probe.newest > newest, PATIENCE_S, lambda: (newest, air.probe))
     return since(began)
 
 
 @contextmanager
 def in_chat(person: Streamer, host: Streamer) -> Iterator[tuple[dict[str, Any], Chatter]]:
     with chatting(host.site, host.name, person) as chatter:
-        yield until(partial(welcome, chatter), PATIENCE_S), chatter
+        welcomed = until(partial(welcome, chatter), PATIENCE_S)
+        assert welcomed
+        yield welcomed, chatter
 
 
 def welcome(chatter: Chatter) -> dict[str, Any] | None:

@@ -13,8 +13,9 @@ from shlex import quote
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
 
-from streams import encoder, ffmpeg, packager, segment_cache
+from streams import cache_client, encoder, ffmpeg, packager, segment_cache
 from streams.clock import ClockView
 from streams.encoder import Job, Outcome
 from streams.hls.fmp4 import Malformed
@@ -122,36 +123,90 @@ async def test_the_end_of_the_broadcast_stops_a_job(fake: Fake, redis: Redis, br
     assert await run(job(broadcast_id, fake.program(WAIT)), redis) is Outcome.FENCED
 
 
-async def test_an_emptied_redis_ends_a_job(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+def in_halves(fake: Fake) -> str:
+    """The second when there is a file of that name beside the first."""
     data = fragments(PICTURE)
     half = fake.file(data[: len(data) // 2]), fake.file(data[len(data) // 2 :])
-    binary = fake.program(f"cat {half[0]}", "sleep 0.2", f"cat {half[1]}", WAIT)
-    running = asyncio.create_task(run(job(broadcast_id, binary), redis))
+    return fake.program(f"cat {half[0]}", "sleep 0.2", f"cat {half[1]}", WAIT)
+
+
+async def emptied(redis: Redis, broadcast_id: str) -> None:
+    await redis.delete(*[key async for key in redis.scan_iter(match=f"hls:{{{broadcast_id}}}:*", count=1000)])
+
+
+async def test_who_holds_its_lease_refills_a_redis_that_was_emptied(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    async def prove() -> segment_cache.Opening:
+        return opening(broadcast_id, ["source"])
+
+    running = asyncio.create_task(encoder.run(job(broadcast_id, in_halves(fake)), redis, nothing, prove))
     await until_stored(redis, broadcast_id)
-    await redis.delete(f"hls:{{{broadcast_id}}}:source")
+    before = await parts(redis, broadcast_id)
+    await emptied(redis, broadcast_id)
+    async with asyncio.timeout(SOON_S):
+        assert await running is Outcome.SILENT
+    after = await parts(redis, broadcast_id)
+    assert after[: len(before)] == before
+    assert [part.number for part in after] == [*range(1, len(after) + 1)] and len(after) > len(before)
+    assert all([await segment_cache.parts(redis, broadcast_id, "source", [part.name]) for part in after])
+    assert await segment_cache.init(redis, broadcast_id, "source", after[-1].init)
+    master = await segment_cache.master(redis, broadcast_id)
+    assert master and master.variants and [variant.name for variant in master.variants] == ["source"]
+
+
+async def test_who_has_lost_its_lease_leaves_an_emptied_redis_alone(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    async def prove() -> segment_cache.Opening:
+        raise segment_cache.Fenced
+
+    running = asyncio.create_task(encoder.run(job(broadcast_id, in_halves(fake)), redis, nothing, prove))
+    await until_stored(redis, broadcast_id)
+    await emptied(redis, broadcast_id)
+    async with asyncio.timeout(SOON_S):
+        assert await running is Outcome.FENCED
+    assert await segment_cache.master(redis, broadcast_id) is None
+
+
+async def test_where_no_lease_can_be_proven_an_emptied_redis_ends_a_job(fake: Fake, redis: Redis, broadcast_id: str) -> None:
+    running = asyncio.create_task(run(job(broadcast_id, in_halves(fake)), redis))
+    await until_stored(redis, broadcast_id)
+    await emptied(redis, broadcast_id)
     assert await running is Outcome.FORGOTTEN
 
 
-async def test_a_job_whose_redis_was_away_ends_as_soon_as_it_answers(
+async def test_a_redis_that_is_away_for_a_moment_ends_no_job(
+    fake: Fake, redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def prove() -> segment_cache.Opening:
+        raise AssertionError("it was not emptied")
+
+    running = asyncio.create_task(encoder.run(job(broadcast_id, in_halves(fake)), redis, nothing, prove))
+    await until_stored(redis, broadcast_id)
+    await redis.client_kill_filter(skipme=True, _type="normal")
+    async with asyncio.timeout(SOON_S):
+        assert await running is Outcome.SILENT
+    numbers = [part.number for part in await parts(redis, broadcast_id)]
+    assert numbers == [*range(1, len(numbers) + 1)]
+
+
+async def test_a_job_whose_redis_was_away_for_long_ends_as_soon_as_it_takes_writes(
     fake: Fake, redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For its successor to begin at once: it has not failed."""
-    monkeypatch.setattr(encoder, "RETRY_S", 0.01)
-    pings = [RedisConnectionError("refused"), RedisConnectionError("loading")]
+    monkeypatch.setattr(cache_client, "RETRY_S", 0.01)
+    refusals = [RedisConnectionError("refused"), OutOfMemoryError("command not allowed")]
 
     async def store(*_: object) -> int:
         raise RedisConnectionError("reset by peer")
 
-    async def ping() -> bool:
-        if pings:
-            raise pings.pop()
+    async def write(*_: object, **__: object) -> bool:
+        if refusals:
+            raise refusals.pop()
         return True
 
     monkeypatch.setattr(Writer, "store", store)
-    monkeypatch.setattr(redis, "ping", ping)
+    monkeypatch.setattr(redis, "set", write)
     binary = fake.program(f"cat {fake.file(fragments(PICTURE))}", WAIT)
     assert await run(job(broadcast_id, binary), redis) is Outcome.FORGOTTEN
-    assert pings == [] and fake.running() == []
+    assert refusals == [] and fake.running() == []
 
 
 async def test_noise_in_the_place_of_media_is_an_error(fake: Fake, redis: Redis, broadcast_id: str) -> None:

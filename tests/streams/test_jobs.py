@@ -249,6 +249,34 @@ async def test_while_postgresql_is_away_a_job_encodes_on(
     assert len(asked) >= 3
 
 
+@pytest.mark.parametrize(
+    ("epoch", "outcome", "parts"),
+    [(1, encoder.Outcome.ENDED, 2), (2, encoder.Outcome.FENCED, 0)],
+    ids=["its own", "a successor's"],
+)
+async def test_a_job_refills_an_emptied_redis_where_the_lease_is_still(
+    broadcast: Broadcast,
+    fake: Fake,
+    settings: Settings,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+    outcome: encoder.Outcome,
+    parts: int,
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_S", SOON_S)
+    data = fragments(PICTURE)
+    half = len(data) // 2
+    settings.FFMPEG = fake.program(f"cat {fake.file(data[:half])}", "sleep 0.4", f"cat {fake.file(data[half:])}")
+    running = asyncio.create_task(encode(broadcast))
+    await until_stored(redis, broadcast)
+    await EncodeLease.objects.aupdate(epoch=epoch)
+    await redis.delete(*[key async for key in redis.scan_iter(match=f"hls:{{{broadcast.id}}}:*", count=1000)])
+    assert await running == outcome.value
+    assert len(await segment_cache.timeline(redis, broadcast.id, "source")) >= parts
+    assert (await segment_cache.master(redis, broadcast.id) is None) == (outcome is encoder.Outcome.FENCED)
+
+
 async def test_an_error_in_our_own_words_to_the_database_is_not_swallowed(
     broadcast: Broadcast, fake: Fake, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

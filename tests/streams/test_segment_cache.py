@@ -13,6 +13,7 @@ from streams import segment_cache
 from streams.cache_scripts import ALIVE_MS, CLOCK_PAIRS, FIRST_MSN, LATE_AUDIO_MS, LATE_MS, TIMELINE_RECORDS
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import End, Part, Timeline, decode
+from streams.ring import KEPT_SEGMENTS
 from streams.segment_cache import Clock, Fenced, Forgotten, Master, Writer
 from tests.streams.rig import EXPECTED, NOW, begun, boundary, broadcast_id, opening, part, random_id, redis, variant
 
@@ -79,9 +80,9 @@ async def offered(redis: Redis, broadcast_id: str) -> tuple[Writer, Writer]:
 
 async def test_an_encoder_that_offers_its_place_goes_on_until_the_next_one_stores(redis: Redis, broadcast_id: str) -> None:
     old, new = await offered(redis, broadcast_id)
-    await old.store(part(10), b"two", NOW)
+    await old.store(part(10, NOW + 1), b"two", NOW)
     assert await new.take(11) == 11
-    await old.store(part(10), b"three", NOW)  # the end of the segment before
+    await old.store(part(10, NOW + 2), b"three", NOW)  # the end of the segment before
     assert await new.store(part(11, epoch=2), b"four", NOW) == 4
     with pytest.raises(Fenced):
         await old.store(part(10), b"late", NOW)
@@ -138,6 +139,58 @@ async def test_an_emptied_redis_is_noticed_and_begun_anew(redis: Redis, broadcas
     assert names(await sealed(redis, broadcast_id)) is None  # it knows again whom to wait for
 
 
+async def test_a_part_whose_answer_was_lost_is_stored_once(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    assert [await writer.store(part(10), b"one", NOW) for _ in range(2)] == [1, 1]
+    assert len(await segment_cache.timeline(redis, broadcast_id, "source")) == 1
+
+
+async def test_an_emptied_redis_is_refilled_with_what_was_stored_lately(redis: Redis, broadcast_id: str) -> None:
+    """Under the same names: edges and browsers keep what had them."""
+    writer = await begun(redis, broadcast_id, "source")
+    for number in range(3):
+        await writer.init(f"init {number}".encode())
+    for msn in range(10, 20):
+        await writer.store(part(msn, NOW + msn), f"part {msn}".encode(), NOW)
+    before = await segment_cache.timeline(redis, broadcast_id, "source")
+    await flush(redis, broadcast_id)
+    clock = Clock(2, NOW, [(18, 16_000), (19, 18_000)], NOW, 1)
+    await writer.refill(opening(broadcast_id), clock, NOW)
+    assert await segment_cache.timeline(redis, broadcast_id, "source") == before[-KEPT_SEGMENTS:]
+    assert await segment_cache.parts(redis, broadcast_id, "source", ["1-9", "1-10"]) == b"part 18part 19"
+    assert await segment_cache.init(redis, broadcast_id, "source", 3) == b"init 2"
+    assert await writer.store(part(20), b"", NOW) == 11
+    assert await boundary(writer, 20_000, era=2) == (20, 2, NOW)
+    assert await segment_cache.clock(redis, broadcast_id) == clock._replace(pairs=[*clock.pairs, (20, 20_000)])
+
+
+async def test_whoever_knows_the_clock_best_refills_it(redis: Redis, broadcast_id: str) -> None:
+    await flush(redis, broadcast_id)
+    clocks = [Clock(1, NOW, [(19, 18_000)], NOW, 0), Clock(2, NOW, [(18, 400)], NOW, 0), Clock(2, NOW, [(17, 200)], NOW, 0)]
+    for rendition, clock in zip(EXPECTED, clocks, strict=True):
+        await Writer(redis, broadcast_id, rendition, 1).refill(opening(broadcast_id), clock, NOW)
+    assert await segment_cache.clock(redis, broadcast_id) == clocks[1]
+
+
+async def test_a_refilled_ladder_is_fixed_as_it_was(redis: Redis, broadcast_id: str) -> None:
+    writers = [await begun(redis, broadcast_id, name) for name in EXPECTED]
+    for writer in writers:
+        await writer.report(variant(writer.rendition), NOW, 4000)
+    before = await sealed(redis, broadcast_id)
+    await flush(redis, broadcast_id)
+    for writer in writers:
+        await writer.refill(opening(broadcast_id), Clock(0, 0, [], 0, 0), NOW)
+    assert await sealed(redis, broadcast_id) == before
+
+
+async def test_a_successor_has_come_before_the_refill(redis: Redis, broadcast_id: str) -> None:
+    writer = await begun(redis, broadcast_id, "source")
+    await flush(redis, broadcast_id)
+    await begun(redis, broadcast_id, "source", epoch=2)
+    with pytest.raises(Fenced):
+        await writer.refill(opening(broadcast_id), Clock(0, 0, [], 0, 0), NOW)
+
+
 async def test_a_task_that_writes_all_the_time_can_be_cancelled(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
 
@@ -159,7 +212,7 @@ async def test_a_task_that_writes_all_the_time_can_be_cancelled(redis: Redis, br
 
 async def test_records_get_running_numbers_and_parts_their_names(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source", epoch=3)
-    assert [await writer.store(part(10), bytes([n]), NOW) for n in (1, 2)] == [1, 2]
+    assert [await writer.store(part(10, NOW + n), bytes([n]), NOW) for n in (1, 2)] == [1, 2]
     assert await writer.store(part(12), b"\3", NOW) == 3
     records = await segment_cache.timeline(redis, broadcast_id, "source")
     assert [(record.number, type(record)) for record in records] == [(1, Part), (2, Part), (3, Part)]
@@ -191,7 +244,7 @@ async def messages(pubsub: PubSub, count: int) -> AsyncIterator[str]:
 async def test_a_timeline_is_trimmed_and_still_lists_a_whole_window(redis: Redis, broadcast_id: str) -> None:
     writer = await begun(redis, broadcast_id, "source")
     for number in range(TIMELINE_RECORDS + 60):
-        await writer.store(part(10 + number // 6), b"", NOW)
+        await writer.store(part(10 + number // 6, NOW + number), b"", NOW)
     records = await segment_cache.timeline(redis, broadcast_id, "source")
     assert len(records) == TIMELINE_RECORDS and records[-1].number == TIMELINE_RECORDS + 60
     assert all(len(segment.parts) == 6 for segment in list(Timeline(records).segments)[:-1])
@@ -251,7 +304,7 @@ async def test_the_ladder_does_not_wait_for_long(redis: Redis, broadcast_id: str
     await low.report(variant("360p"), NOW)
     await low.store(part(10), b"", NOW + waited_ms - 1)
     assert names(await sealed(redis, broadcast_id)) is None
-    await low.store(part(10), b"", NOW + waited_ms)
+    await low.store(part(11), b"", NOW + waited_ms)
     master = await sealed(redis, broadcast_id)
     assert set(names(master) or []) == {"360p", other.rendition} and master.absent == [late]
     assert not await (await begun(redis, broadcast_id, late)).report(variant(late), NOW + waited_ms + 100)
