@@ -17,7 +17,7 @@ from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.waiting import until
 from tests.faults.figures import Fault
 from tests.faults.stack import Stack, cast, encoders, site, stack
-from tests.faults.watched import RENDITION, SMALL, Watched, watched
+from tests.faults.watched import RENDITION, SMALL, Watched, since, unaffected, wait, watched
 
 __all__ = ["cast", "site", "stack"]
 pytestmark = pytest.mark.long
@@ -42,21 +42,16 @@ def mallory(cast: Cast) -> Streamer:
     return cast.join("mallory", reconnect_s=30)
 
 
-def since(moment: float) -> float:
-    return time.monotonic() - moment
-
-
-def wait(seconds: float) -> None:
-    began = time.monotonic()
-    until(lambda: since(began) >= seconds, seconds + 1)
-
-
 # --- Redis `segments` -----------------------------------------------------------------------------------------------------
 
 
 def empty(stack: Stack) -> None:
     with redis.Redis.from_url(stack.site.env["SEGMENTS_REDIS_URL"]) as client:
         client.flushall()
+
+
+def restart(stack: Stack) -> None:
+    stack.kill("redis-segments")
 
 
 def pause(stack: Stack) -> None:
@@ -70,8 +65,8 @@ def is_current(air: Watched) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "fail"),
-    [("FLUSHALL", empty), ("SIGSTOP for 20 s", pause)],
-    ids=["emptied", "paused"],
+    [("FLUSHALL", empty), ("`kill -9`, and its supervisor starts it again", restart), ("SIGSTOP for 20 s", pause)],
+    ids=["emptied", "restarted", "paused"],
 )
 def test_playable_soon_after_redis_segments_was(
     alice: Streamer, stack: Stack, client: httpx.Client, name: str, fail: Callable[[Stack], None]
@@ -95,15 +90,6 @@ def test_playable_soon_after_redis_segments_was(
 # --- the others -----------------------------------------------------------------------------------------------------------
 
 
-def unaffected(fault: Fault, air: Watched, alice: Streamer) -> None:
-    fault.at_most("the picture stood still", air.probe.longest_s, air.target_s, "s")
-    fault.at_most("discontinuities", len(air.probe.eras) - 1, 0)
-    assert air.probe.falls == [] and not air.probe.ended and not air.probe.refusals, air.probe
-    assert air.publisher.runs
-    until(lambda: alice.state()["state"] == "live", PATIENCE_S)
-    assert alice.state()["id"] == air.id
-
-
 @contextmanager
 def all_chatting(alice: Streamer, *people: Streamer) -> Iterator[list[Chatter]]:
     with ExitStack() as stack:
@@ -123,7 +109,7 @@ def test_redis_control_away_costs_the_chat_a_pause(
             began = time.monotonic()
             assert owner.say("meanwhile")["code"] == "busy"
             fault.at_most("a writer is told", since(began), REFUSED_S, "s")
-            until(lambda: since(began) >= AWAY_S, AWAY_S + 1)
+            wait(AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
         said.append(until(partial(spoken, other, "after"), PATIENCE_S))
@@ -149,7 +135,7 @@ def test_mongodb_away_costs_nobody_who_is_live_anything(
             began = time.monotonic()
             other.stop()
             refused(fault, mallory)
-            until(lambda: since(began) >= AWAY_S, AWAY_S + 1)
+            wait(AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
         with pymongo.MongoClient(stack.site.env["MONGODB_URI"]) as mongo:  # type: ignore[var-annotated]
@@ -175,7 +161,7 @@ def test_postgresql_away_costs_nobody_who_is_live_anything(
             refused(fault, mallory)
             login = client.get(f"{stack.site.url}/accounts/login/")
             assert login.status_code in (200, 503), login
-            until(lambda: since(began) >= POSTGRESQL_AWAY_S, POSTGRESQL_AWAY_S + 1)
+            wait(POSTGRESQL_AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
         with mallory.on_air(inputs=SMALL):
