@@ -17,7 +17,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 HEAD = """\
@@ -32,7 +34,7 @@ X-Forwarded-For: 10.{a}.{b}.{c}
 {cookie}
 """
 GRACE_S = 2.0  # after the end, for what is still on its way
-RETURN_S = 3.0  # over so long those are spread who come back without having been told when
+FIRST_S, LONGEST_S, WELCOME_S = 0.4, 20.0, 10.0  # as chat-retry.js and chat-connection.js have it
 CLOSE, PING, PONG = 0x88, 0x89, 0x8A
 RECEIVED = 1 << 16
 
@@ -92,6 +94,7 @@ class Page:
         self.epoch: str | None = None
         self.last: int | None = None
         self.returning = False
+        self.attempts = self.failures = 0
         self.connect()
 
     def connect(self) -> None:
@@ -100,6 +103,8 @@ class Page:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.upgraded = self.welcomed = False
+        self.attempts += 1
+        self.crowd.at(time.monotonic() + WELCOME_S, partial(self.give_up, self.attempts))
         cookie = f"Cookie: sessionid={self.cookie}\n" if self.cookie else ""
         key, number = base64.b64encode(os.urandom(16)).decode(), self.number
         address = {"a": number >> 16 & 255, "b": number >> 8 & 255, "c": number & 255}
@@ -107,8 +112,17 @@ class Page:
         self.socket.send(head.replace("\n", "\r\n").encode())
         self.crowd.add(self)
 
+    def give_up(self, attempt: int) -> None:
+        """Nobody says welcome."""
+        if attempt == self.attempts and not self.welcomed:
+            self.crowd.lose(self, time.monotonic())
+
     def send(self, **fields: Any) -> None:
-        self.socket.send(masked(0x81, json.dumps(fields).encode()))
+        self.write(0x81, json.dumps(fields).encode())
+
+    def write(self, kind: int, payload: bytes) -> None:
+        with suppress(ConnectionError):  # that it is lost is heard
+            self.socket.send(masked(kind, payload))
 
     def hear(self, now: float) -> None:
         try:
@@ -129,7 +143,7 @@ class Page:
         while (frame := self.next_frame()) is not None:
             kind, payload = frame
             if kind == PING:
-                self.socket.send(masked(PONG, payload))
+                self.write(PONG, payload)
             elif kind != CLOSE:
                 self.take(Read.items(payload), now)
 
@@ -171,7 +185,7 @@ class Page:
                 self.take_message(missed, None)
         elif self.returning and self.last is not None:
             self.crowd.tally.lost += item["last"] - self.last
-        self.epoch, self.last, self.returning = item["epoch"], item["last"], False
+        self.epoch, self.last, self.returning, self.failures = item["epoch"], item["last"], False, 0
 
     def take_message(self, item: dict[str, Any], now: float | None) -> None:
         """None: it was made up for, and nobody says how long that took."""
@@ -205,15 +219,22 @@ class Crowd:
         del self.pages[page.socket.fileno()]
         self.epoll.unregister(page.socket)
         page.socket.close()
-        self.tally.thrown_out += 1
-        page.returning = True
-        self.at(now + random.uniform(0, RETURN_S), lambda: self.bring_back(page))
+        self.tally.thrown_out += page.welcomed
+        page.attempts += 1
+        page.returning, page.welcomed = True, False
+        self.come_later(page, now)
+
+    def come_later(self, page: Page, now: float) -> None:
+        """Those who have not been told when."""
+        most_s = min(FIRST_S * 2**page.failures, LONGEST_S)
+        page.failures += 1
+        self.at(now + most_s * random.uniform(0.5, 1), partial(self.bring_back, page))
 
     def bring_back(self, page: Page) -> None:
         try:
             page.connect()
         except OSError:
-            self.at(time.monotonic() + random.uniform(0, RETURN_S), lambda: self.bring_back(page))
+            self.come_later(page, time.monotonic())
 
     def at(self, moment: float, call: Callable[[], None]) -> None:
         heapq.heappush(self.due, (moment, id(call), call))

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 VERSION = b"\x03"
 HANDSHAKE = 1536
+ANSWER = 1 + 2 * HANDSHAKE
+STARTED = b"NetStream.Publish.Start"
 SET_CHUNK_SIZE, AUDIO, VIDEO, DATA, COMMAND = 1, 8, 9, 18, 20
 CHUNK = 1 << 16
 EXTENDED = 0xFFFFFF  # in the place of a time stamp of more than 24 bits, which follows
@@ -26,18 +28,12 @@ class RawPublisher:
         self.name = in_url if name is None else name
         self.socket = socket.create_connection((address.hostname, address.port), timeout=10)
         self.handshake()
-        self.send(SET_CHUNK_SIZE, struct.pack(">I", CHUNK))
-        self.command(
-            "connect", 1, {"app": self.app, "type": "nonprivate", "tcUrl": f"{address.scheme}://{address.netloc}/{self.app}"}
-        )
-        self.command("createStream", 2, None)
-        self.command("publish", 3, None, self.name, "live", stream=1)
-        self.wait_for(b"NetStream.Publish.Start")
+        self.socket.sendall(publishing(f"{address.scheme}://{address.netloc}/{self.app}", self.app, self.name))
+        self.wait_for(STARTED)
 
     def handshake(self) -> None:
-        self.socket.sendall(VERSION + bytes(8) + os.urandom(HANDSHAKE - 8))
-        answer = self.receive(1 + 2 * HANDSHAKE)
-        self.socket.sendall(answer[1 : 1 + HANDSHAKE])
+        self.socket.sendall(greeting())
+        self.socket.sendall(reply(self.receive(ANSWER)))
 
     def receive(self, size: int) -> bytes:
         data = b""
@@ -56,9 +52,6 @@ class RawPublisher:
         while words not in seen:
             seen += self.some()
 
-    def command(self, name: str, number: int, *arguments: str | dict[str, str] | None, stream: int = 0) -> None:
-        self.send(COMMAND, amf(name) + amf(float(number)) + b"".join(map(amf, arguments)), stream)
-
     def send_video(self, at_ms: int, body: bytes) -> None:
         self.send_media(VIDEO, at_ms, body)
 
@@ -66,18 +59,41 @@ class RawPublisher:
         self.send(kind, body, stream=1, at_ms=at_ms % (1 << 32))
 
     def send(self, kind: int, body: bytes, stream: int = 0, at_ms: int = 0) -> None:
-        """A chunk with a full header (type 0, chunk stream 3), and what does not fit into it in chunks of type 3."""
-        stamp = struct.pack(">I", at_ms) if at_ms >= EXTENDED else b""
-        short = min(at_ms, EXTENDED).to_bytes(3, "big")
-        head = b"\x03" + short + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
-        chunks = [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
-        self.socket.sendall(head + stamp + (b"\xc3" + stamp).join(chunks))
+        self.socket.sendall(message(kind, body, stream, at_ms))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+
+def greeting() -> bytes:
+    return VERSION + bytes(8) + os.urandom(HANDSHAKE - 8)
+
+
+def reply(answer: bytes) -> bytes:
+    return answer[1 : 1 + HANDSHAKE]
+
+
+def publishing(url: str, app: str, name: str) -> bytes:
+    """All that is asked for before the media; answers need not be waited for."""
+    size = message(SET_CHUNK_SIZE, struct.pack(">I", CHUNK))
+    connect = command("connect", 1, {"app": app, "type": "nonprivate", "tcUrl": url})
+    return size + connect + command("createStream", 2, None) + command("publish", 3, None, name, "live", stream=1)
+
+
+def command(name: str, number: int, *arguments: str | dict[str, str] | None, stream: int = 0) -> bytes:
+    return message(COMMAND, amf(name) + amf(float(number)) + b"".join(map(amf, arguments)), stream)
+
+
+def message(kind: int, body: bytes, stream: int = 0, at_ms: int = 0) -> bytes:
+    """A chunk with a full header (type 0, chunk stream 3), and what does not fit into it in chunks of type 3."""
+    stamp = struct.pack(">I", at_ms) if at_ms >= EXTENDED else b""
+    short = min(at_ms, EXTENDED).to_bytes(3, "big")
+    head = b"\x03" + short + len(body).to_bytes(3, "big") + bytes([kind]) + struct.pack("<I", stream)
+    chunks = [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
+    return head + stamp + (b"\xc3" + stamp).join(chunks)
 
 
 def amf(value: str | float | dict[str, str] | None) -> bytes:
