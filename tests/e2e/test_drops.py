@@ -28,6 +28,7 @@ NOTICED_S = 5
 IDLE_S = 10  # then the RTMP server drops who is silent
 AT_ONCE_S = 8
 SHORT_S = 5
+RELISTED_S = 10  # with its second keyframe, and what the edge keeps
 BACK_S = 1  # until the picture moves, once the broadcast is live again
 PLAYLISTS = re.compile(r"/hls/\w+/\w+/playlist\.m3u8")
 GIVEN_UP_S, COUNTED_S = 5, 8
@@ -44,6 +45,12 @@ def is_in_state(alice: Streamer, state: str) -> bool:
 
 def newest_eras(found: dict[str, Media]) -> set[int]:
     return {media.segments[-1].era for media in found.values()}
+
+
+def size_of_source(alice: Streamer, client: httpx.Client) -> tuple[int, int]:
+    """As it is listed for who comes now."""
+    [found] = [each for each in Stream(alice, client).master.playlists if each.uri.startswith("source/")]
+    return found.stream_info.resolution
 
 
 def goes_on(watcher: Watcher, alice: Streamer, broadcast_id: str) -> None:
@@ -78,6 +85,7 @@ def test_a_publisher_that_was_killed_comes_back_with_another_size(watcher: Watch
             goes_on(watcher, alice, broadcast_id)
             print(f"back on the page {watcher.seen['firstAt'] - again.began:.2f} s after the publisher's start")
             assert watcher.seen["firstAt"] - live_at <= BACK_S
+            until(lambda: size_of_source(alice, client) == (854, 480), RELISTED_S)
             after = stream.conforming()
             assert newest_eras(after) == {era + 1 for era in newest_eras(before)}
             for name, media in after.items():
