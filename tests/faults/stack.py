@@ -99,13 +99,14 @@ def running(pids: Iterable[int]) -> list[int]:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Stack]:
+def started(folder: Path, **environment: str) -> Iterator[Stack]:
+    """Variables of the ENVIRONMENT count for more than what the stack chooses."""
     instance = Instance(folder.resolve(), public=False)
     outer = read_env(Path(os.environ["LIVESTREAM_ENV"]))
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "deploy.local.stack", str(folder)],
         cwd=CHECKOUT,
-        env={name: value for name, value in os.environ.items() if name not in outer},
+        env={name: value for name, value in os.environ.items() if name not in outer} | environment,
         stdout=subprocess.PIPE,
         text=True,
     )
