@@ -52,6 +52,11 @@ class ChannelSignupForm(SignupForm):
     channel = ChannelNameField()
     field_order = ["email", "channel", "password1"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)  # it says what the label says
+
     def save(self, request: HttpRequest) -> User:
         with transaction.atomic():
             user: User = super().save(request)
