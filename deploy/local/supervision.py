@@ -89,10 +89,11 @@ class Supervisor:
 
         It inherits the lock: should this process be killed, the instance is free only when everything has stopped.
         """
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.instance.supervisor_config)]
+        command = [sys.executable, "-m", "deploy.local.supervisord", "-c", str(self.instance.supervisor_config)]
         with (self.instance.logs / "supervisord.out").open("w") as out:
             self.process = subprocess.Popen(
                 [*bound(), *command],
+                cwd=CHECKOUT,
                 env=os.environ | {"LIVESTREAM_ENV": str(self.instance.env_file), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -33,6 +33,11 @@ class Chatter:
     def say(self, text: str) -> dict[str, Any]:
         return self.ask(t="say", text=text)
 
+    def spoken(self, text: str) -> int | None:
+        """The number of what was said; None where it was not taken."""
+        answer = self.say(text)
+        return int(answer["n"]) if answer["t"] == "ok" else None
+
     def mod(self, do: str, **args: Any) -> dict[str, Any]:
         return self.ask(t="mod", do=do, **args)
 

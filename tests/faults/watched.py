@@ -30,13 +30,17 @@ class Watched:
     probe: Probe
     target_s: int
 
+    @property
+    def is_current(self) -> bool:
+        return self.probe.is_served and self.probe.behind_s <= self.target_s
+
 
 @contextmanager
-def watched(alice: Streamer, client: httpx.Client, seconds: int = 90) -> Iterator[Watched]:
+def watched(alice: Streamer, client: httpx.Client, seconds: int = 90, kind: type[Probe] = Probe) -> Iterator[Watched]:
     with alice.on_air(inputs=SMALL, seconds=seconds) as publisher:
         stream = Stream(alice, client)
         media = stream.media(RENDITION)
-        with Probe(stream.renditions[RENDITION]) as probe:
+        with kind(stream.renditions[RENDITION]) as probe:
             until(lambda: probe.newest[0] >= media.segments[-1].msn + SETTLED_SEGMENTS, SETTLED_S)
             yield Watched(str(alice.state()["id"]), publisher, stream, probe, media.target_s)
 
