@@ -195,7 +195,7 @@ class Watches:
             async with asyncio.timeout(timeout_s):
                 while True:
                     page = await segment_cache.shown(self.redis, channel)
-                    if after != str(page["n"] if page else 0):
+                    if after != str(page["n"]) if page else not after:  # a page is kept for a day: it soon is there again
                         return page
                     await changed.wait()
                     changed.clear()

@@ -281,6 +281,16 @@ async def test_a_page_that_does_not_change_is_told_as_it_is(watches: Watches, re
     assert time.monotonic() - began >= 0.3
 
 
+async def test_a_redis_that_was_emptied_sends_nobody_away(watches: Watches, redis: Redis) -> None:
+    name = random_id()
+    await segment_cache.show(redis, name, {"id": "1", "n": 7, "state": "live"})
+    await redis.delete(f"live:{{{name}}}")
+    waiting = asyncio.create_task(watches.page(name, "7", SOON_S))
+    await asyncio.sleep(0.1)
+    await segment_cache.show(redis, name, {"id": "1", "n": 8, "state": "live"})
+    assert await waiting == {"id": "1", "n": 8, "state": "live"}
+
+
 async def test_every_change_of_a_page_reaches_who_asks_again_and_again(watches: Watches, redis: Redis, hurried: None) -> None:
     name = f"alice_{random_id()}"
     seen: list[int] = []
