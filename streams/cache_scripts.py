@@ -26,7 +26,7 @@ for _, rendition in ipairs(cjson.decode(ARGV[2])) do
   if n then
     n = redis.call('HINCRBY', base, 'n', 1)
     local record = '[' .. n .. ',"end",0,[]]'
-    redis.call('RPUSH', base .. ':timeline', record)
+    redis.call('RPUSHX', base .. ':timeline', record)
     redis.call('PUBLISH', ARGV[3], rendition .. ' ' .. record)
   end
 end
@@ -61,6 +61,11 @@ local before = era .. ' ' .. offset .. ' ' .. pairs_
 redis.call('HSET', KEYS[1], 'era', era + 1, 'pairs', '', 'at_ms', ARGV[1], 'before', before)
 redis.call('HDEL', KEYS[1], 'offset_ms')
 redis.call('PUBLISH', ARGV[2], '')
+"""
+
+# A rendition that the broadcast did without may report again. KEYS master; ARGV its name
+AGAIN = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'again:' .. ARGV[1], '1') end
 """
 
 # While a publisher is waited for, what is listed stays there. KEYS timeline; ARGV prefix of parts, ttl
@@ -105,10 +110,11 @@ return offered and 'OFFERED' or 'OK'
 """
 )
 
+# Where one of them was evicted, what is written would stay for ever.
 FENCE = (
     JOB
     + """
-if not epoch then return 'FORGOTTEN' end
+if not epoch or redis.call('EXISTS', master) == 0 then return 'FORGOTTEN' end
 """
 )
 

@@ -297,7 +297,7 @@ class Writer:
 
 async def list_again(redis: Redis, broadcast_id: str, rendition: str) -> None:
     """A rendition that the broadcast did without may report again, for those who come from then on."""
-    await redis.hset(_key(broadcast_id, "master"), f"again:{rendition}", "1")
+    await redis.eval(cache_scripts.AGAIN, 1, _key(broadcast_id, "master"), rendition)
 
 
 async def measurements(redis: Redis, broadcast_id: str) -> dict[str, dict[str, Any]]:

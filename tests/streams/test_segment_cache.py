@@ -1,7 +1,8 @@
 """The scripts run in the real Redis; their time is given."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
 from streams import segment_cache
-from streams.cache_scripts import ALIVE_MS, CLOCK_PAIRS, FIRST_MSN, LATE_AUDIO_MS, LATE_MS, TIMELINE_RECORDS
+from streams.cache_scripts import ALIVE_MS, CLOCK_PAIRS, FIRST_MSN, LATE_AUDIO_MS, LATE_MS, TIMELINE_RECORDS, TTL_S
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import End, Part, Timeline, decode
 from streams.ring import KEPT_SEGMENTS
@@ -262,6 +263,49 @@ async def test_parts_live_shorter_than_all_else_so_that_they_are_evicted_first(r
     parts = {key for key in ttls if ":part:" in key}
     assert len(parts) == 1 and len(ttls) == 8
     assert 0 < max(ttls[key] for key in parts) < min(ttl for key, ttl in ttls.items() if key not in parts)
+
+
+async def fill(redis: Redis, broadcast_id: str) -> Writer:
+    writer = await begun(redis, broadcast_id, "360p")
+    for write in WRITES[:-1]:
+        await write(writer)
+    return writer
+
+
+WRITES: list[Callable[[Writer], Awaitable[object]]] = [
+    lambda writer: writer.begin(opening(writer.broadcast_id)),
+    lambda writer: writer.init(b"init"),
+    lambda writer: writer.report(variant("360p"), NOW),
+    lambda writer: writer.boundary(0, 1000, NOW),
+    lambda writer: writer.era(0, 500_000, NOW),
+    lambda writer: writer.reshape(NOW),
+    lambda writer: writer.store(part(10), b"part", NOW),
+    lambda writer: segment_cache.resume_broadcast(writer.redis, writer.broadcast_id, NOW),
+    lambda writer: writer.measured({"kbit_s": 900}),
+    lambda writer: writer.note({"kbit_s": 900}),
+    lambda writer: segment_cache.list_again(writer.redis, writer.broadcast_id, "480p"),
+    lambda writer: segment_cache.keep_thumbnail(writer.redis, writer.broadcast_id, b"picture"),
+    lambda writer: segment_cache.keep_parts(writer.redis, writer.broadcast_id, ["360p"], 90),
+    lambda writer: writer.offer(),
+    lambda writer: segment_cache.end_broadcast(writer.redis, writer.broadcast_id, ["360p"]),
+]
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_no_key_stays_for_ever_though_its_writer_is_killed(
+    redis: Redis, broadcast_id: str, write: Callable[[Writer], Awaitable[object]]
+) -> None:
+    """Also where another key has been evicted before its time."""
+    await fill(redis, broadcast_id)
+    names = await redis.keys(f"*{{{broadcast_id}}}*")
+    assert len(names) == 9
+    for name in names:
+        await flush(redis, broadcast_id)
+        writer = await fill(redis, broadcast_id)
+        await redis.delete(name)
+        with suppress(Forgotten):
+            await write(writer)
+        assert [key for key in await redis.keys(f"*{{{broadcast_id}}}*") if not 0 < await redis.ttl(key) <= TTL_S] == []
 
 
 async def test_init_sections_are_numbered(redis: Redis, broadcast_id: str) -> None:
