@@ -12,8 +12,10 @@ django = get_asgi_application()
 from interactions import moderation  # noqa: E402  what follows needs the settings
 from interactions.chat import Chat  # noqa: E402
 from interactions.routing import Application  # noqa: E402
+from streams import gate  # noqa: E402
 from streams.origin import Origin  # noqa: E402
 
+hooks = gate.Gate(django)
 origin = Origin()
 chat = Application(Chat(moderation))
 
@@ -25,5 +27,7 @@ async def application(
         await origin(scope, receive, send)
     elif scope["type"] == "websocket":
         await chat(scope, receive, send)
+    elif scope["type"] == "http" and scope["path"].startswith(gate.PATH):
+        await hooks(scope, receive, send)
     else:
         await django(scope, receive, send)

@@ -7,9 +7,11 @@ django-axes counts failed logins in PostgreSQL.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import limits
 from django.conf import settings
@@ -20,7 +22,8 @@ from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
-Asking = Callable[[FixedWindowRateLimiter, limits.RateLimitItem], bool]
+T = TypeVar("T")
+Asking = Callable[[FixedWindowRateLimiter, limits.RateLimitItem], T]
 
 
 @cache
@@ -38,18 +41,22 @@ class Limit:
 
     def hit(self, who: str) -> bool:
         """Count once more; False where that is too often."""
-        return self._ask(lambda limiter, item: limiter.hit(item, self.name, who))
+        return self._ask(lambda limiter, item: limiter.hit(item, self.name, who), self.open_without_redis)
 
     def allows(self, who: str) -> bool:
         """Whether one more would be allowed: it is not counted."""
-        return self._ask(lambda limiter, item: limiter.test(item, self.name, who))
+        return self._ask(lambda limiter, item: limiter.test(item, self.name, who), self.open_without_redis)
 
-    def _ask(self, ask: Asking) -> bool:
+    def wait_s(self, who: str) -> float:
+        """Until it is counted anew."""
+        return self._ask(lambda limiter, item: limiter.get_window_stats(item, self.name, who).reset_time - time.time(), 0.0)
+
+    def _ask(self, ask: Asking[T], otherwise: T) -> T:
         try:
             return ask(_limiter(settings.CONTROL_REDIS_URL), limits.parse(self.rate))
         except RedisError as error:
             log.warning("%s are not counted: %s", self.name, type(error).__name__)
-            return self.open_without_redis
+            return otherwise
 
 
 # Publishers go on while Redis `control` is away; a key that exists cannot be guessed anyway, what is spared is the look-up.

@@ -7,6 +7,8 @@ import hmac
 import ipaddress
 import logging
 import time
+from contextlib import AbstractAsyncContextManager, nullcontext
+from weakref import WeakValueDictionary
 
 import httpx
 from asgiref.sync import sync_to_async
@@ -17,7 +19,20 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
-from streams import admission, announcements, broadcasts, database_time, ingest, leases, limits, logged, metrics, rtmp, silence
+from streams import (
+    admission,
+    announcements,
+    broadcasts,
+    database_time,
+    gate,
+    ingest,
+    leases,
+    limits,
+    logged,
+    metrics,
+    rtmp,
+    silence,
+)
 from streams.addresses import network
 from streams.models import Broadcast
 from streams.refusals import AlreadyLive, PublishRefused, refuse
@@ -28,6 +43,8 @@ LOOK_S = 0.025
 LATE_LOOK_S = 0.25
 READERS_S = 1.0  # how long the publisher waits until its encoders have connected
 ENCODER_S = 3.0  # and until any of them has started: the server gives up after 10
+
+_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 @csrf_exempt
@@ -69,7 +86,8 @@ async def _publish(event: ingest.PublishEvent) -> Broadcast:
 async def _admit(client: httpx.AsyncClient, event: ingest.PublishEvent) -> Broadcast:
     """Where somebody else publishes already: in their place, if they have fallen silent."""
     try:
-        return await sync_to_async(_open)(event)
+        async with _turn(event):
+            return await sync_to_async(_open)(event)
     except AlreadyLive as refused:
         first = refused.broadcast
         if not await _is_silent(client, first):
@@ -81,6 +99,12 @@ async def _admit(client: httpx.AsyncClient, event: ingest.PublishEvent) -> Broad
     except rtmp.Unreachable as error:  # the reconciler finds it later
         log.warning("%s", error)
     return broadcast
+
+
+def _turn(event: ingest.PublishEvent) -> AbstractAsyncContextManager[object]:
+    """One publisher of a network at a time: guesses that come at once are counted as if they had come one after the other."""
+    who = _who(event)
+    return _turns.setdefault(who, asyncio.Lock()) if who else nullcontext()
 
 
 async def _is_silent(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
@@ -119,6 +143,7 @@ def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
     who = _who(event)
     try:
         if who and not limits.UNKNOWN_KEYS.allows(who):
+            gate.blocks.add(who, limits.UNKNOWN_KEYS.wait_s(who), event.session)
             raise PublishRefused("blocked")
         return admission.open(event, database_time.now(), silent)
     except PublishRefused as refused:

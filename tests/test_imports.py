@@ -90,10 +90,10 @@ MAY_IMPORT = {
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
     "streams.silence": "streams.moments streams.models streams.rtmp streams.segment_cache",
+    "streams.gate": "streams.addresses streams.ingest streams.metrics",
     "streams.webhooks": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.database_time"
-    " streams.models"
-    " streams.ingest streams.leases streams.limits streams.logged streams.metrics streams.refusals streams.rtmp"
-    " streams.silence",
+    " streams.gate streams.models streams.ingest streams.leases streams.limits streams.logged streams.metrics streams.refusals"
+    " streams.rtmp streams.silence",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.health streams.models streams.reasons streams.refusals",

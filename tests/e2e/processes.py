@@ -36,10 +36,14 @@ def read(file: Path) -> str:
 
 def asked_of_the_origin(site: Site) -> int:
     """How many requests the edge has passed on."""
+    return of_the_edge(site, "MAIN.backend_req")
+
+
+def of_the_edge(site: Site, statistic: str) -> int:
     work = Instance(site.folder.resolve(), public=False).data / "varnish" / "work"
-    command = [system_tool("varnishstat"), "-n", str(work), "-j", "-f", "MAIN.backend_req"]
+    command = [system_tool("varnishstat"), "-n", str(work), "-j", "-f", statistic]
     statistics = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return int(statistics["counters"]["MAIN.backend_req"]["value"])
+    return int(statistics["counters"][statistic]["value"])
 
 
 def workers(site: Site, pool: str) -> list[int]:

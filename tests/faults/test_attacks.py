@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ import redis
 from benchmarks.processes import Programs
 from tests.e2e.conftest import cast
 from tests.e2e.playlists import Stream
-from tests.e2e.processes import asked_of_the_origin, below, commands
+from tests.e2e.processes import asked_of_the_origin, below, commands, workers
 from tests.e2e.raw_rtmp import RawPublisher
 from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.test_secrets import value_of
@@ -38,8 +38,10 @@ CROWD, CROWD_MS = 2000, 500
 AT_A_TIME = 100
 MANY = 200
 GUESSES = 10
-STRANGER = "203.0.113.9"
-REFUSAL_MS = 10
+STRANGER, ANOTHER = "203.0.113.9", "203.0.113.10"
+REFUSAL_MS = 1
+RATE, FLOOD_S, FLOOD_CORES = 200, 10, 0.5
+ASKED = ("web", "postgres", "mongo", "redis-control")
 
 
 @pytest.fixture
@@ -219,18 +221,66 @@ def content(file: Path) -> bytes:
         return b""
 
 
-def test_who_guesses_keys_is_heard_ten_times(alice: Streamer, client: httpx.Client) -> None:
+def guess(number: int, call: str = "publish", addr: str = STRANGER) -> dict[str, str]:
     """As the RTMP server asks: to it, all on this machine are this machine itself, which is not counted."""
+    return {"app": "live", "addr": addr, "clientid": str(10**9 + number), "call": call, "name": f"guess_{number}"}
+
+
+def test_who_guesses_keys_is_heard_ten_times(alice: Streamer, client: httpx.Client) -> None:
     fault = Fault(30, "guessed keys, as fast as they are answered")
     url, programs = hook(alice.site), Programs(alice.site)
 
-    def guess(number: int) -> str:
-        form = {"app": "live", "addr": STRANGER, "clientid": str(10**9 + number), "call": "publish", "name": f"guess_{number}"}
-        return str(json.loads(client.post(url, data=form).content)["reason"])
+    def answer(number: int) -> str:
+        return str(json.loads(client.post(url, data=guess(number)).content)["reason"])
 
-    heard = [guess(number) for number in range(2 * GUESSES)].count("unknown_key")
+    heard = [answer(number) for number in range(2 * GUESSES)].count("unknown_key")
     fault.at_most("of them looked up", heard, GUESSES)
     before = programs.cost("web")
-    assert {guess(number) for number in range(MANY)} == {"blocked"}
+    assert {answer(number) for number in range(MANY)} == {"blocked"}
     spent_ms = (programs.cost("web") - before).cpu_s * 1000
     fault.at_most("processor time to refuse one", spent_ms / MANY, REFUSAL_MS, "ms")
+
+
+@pytest.mark.long
+def test_a_flood_of_guesses_costs_next_to_nothing(alice: Streamer, client: httpx.Client) -> None:
+    fault = Fault(30, f"{RATE} guessed keys a second for {FLOOD_S} s")
+    programs = Programs(alice.site)
+    with watched(alice, client) as air:
+        before = [programs.cost(name) for name in ASKED]
+        took_s, late, heard = asyncio.run(flood(hook(alice.site)))
+        spent_s = sum((programs.cost(name) - cost).cpu_s for name, cost in zip(ASKED, before, strict=True))
+        fault.at_most("of them looked up", heard, GUESSES + len(workers(alice.site, "web")) - 1)
+        fault.at_most("cores busy by it", spent_s / took_s, FLOOD_CORES)
+        fault.at_most("the picture stood still", air.probe.longest_s, air.target_s, "s")
+        assert late <= RATE and len(air.probe.eras) == 1 and not air.probe.gaps and not air.probe.refusals
+
+
+async def flood(url: str) -> tuple[float, int, int]:
+    """How long it took, how many guesses waited for an answer when the last was made, and how many were looked up. The server
+    tells of each end, too."""
+    began, asking = time.monotonic(), set()
+    for number in range(RATE * FLOOD_S):
+        await asyncio.sleep(began + number / RATE - time.monotonic())
+        asking.add(asyncio.create_task(guessed(url, MANY + number)))
+    late = sum(not each.done() for each in asking)
+    reasons = await asyncio.gather(*asking)
+    took_s = time.monotonic() - began
+    assert {*reasons} <= {b"unknown_key", b"blocked"}
+    return took_s, late, reasons.count(b"unknown_key")
+
+
+async def guessed(url: str, number: int) -> bytes:
+    answer = await posted(url, guess(number, addr=ANOTHER))
+    await posted(url, guess(number, "publish_done", ANOTHER))
+    return answer.rpartition(b'"reason": "')[2].rstrip(b'"}')
+
+
+async def posted(url: str, fields: dict[str, str]) -> bytes:
+    """On a connection of its own, as the RTMP server does it."""
+    address, body = urlsplit(url), urlencode(fields)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = f"POST {address.path} HTTP/1.0\r\nHost: {address.netloc}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    writer.write(f"{head}Connection: Close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    answer = await reader.read()
+    writer.close()
+    return answer

@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from accounts.models import Channel
 from livestream.asgi import application
-from streams import admission, broadcasts, leases, limits, silence, webhooks
+from streams import admission, broadcasts, gate, leases, limits, silence, webhooks
 from streams.documents import StreamKey
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
@@ -55,6 +55,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the running site's publishers, and of other tests'."""
     monkeypatch.setattr(limits, "UNKNOWN_KEYS", replace(limits.UNKNOWN_KEYS, name=random_id()))
+    monkeypatch.setattr(gate, "blocks", gate.Blocks())
 
 
 @pytest.fixture
@@ -357,6 +358,38 @@ async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
     answers = [await call(nginx, "publish", f"live_{number}") for number in range(30)]
     assert [reasons(answer) for answer in answers] == [(403, "unknown_key")] * 10 + [(403, "blocked")] * 20
     assert len(looked_up) == 10
+
+
+async def test_guesses_that_come_at_once_are_counted_as_well(nginx: AsyncClient) -> None:
+    answers = await asyncio.gather(*(call(nginx, "publish", f"live_{number}", str(number)) for number in range(40)))
+    assert [reasons(answer)[1] for answer in answers].count("unknown_key") == 10
+
+
+async def test_a_blocked_address_costs_no_look_into_a_store(nginx: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, allows = [], limits.Limit.allows
+
+    def noted(limit: limits.Limit, who: str) -> bool:
+        asked.append(who)
+        return allows(limit, who)
+
+    monkeypatch.setattr(limits.Limit, "allows", noted)
+    for number in range(20):
+        await call(nginx, "publish", f"live_{number}", str(number))
+        await call(nginx, "publish_done", f"live_{number}", str(number))
+    assert len(asked) == 11
+
+
+async def test_who_was_on_air_before_their_address_was_blocked_goes_on_and_leaves(
+    nginx: AsyncClient, rtmp_server: RtmpServer, key: str
+) -> None:
+    asking = asyncio.create_task(call(nginx, "publish", key))
+    await encoders_come(rtmp_server)
+    assert (await asking).status_code == 302
+    for number in range(20):
+        await call(nginx, "publish", f"live_{number}", str(100 + number))
+    assert (await the_broadcast()).is_open
+    await call(nginx, "publish_done", key)
+    assert not (await the_broadcast()).is_open
 
 
 async def test_what_ends_tls_before_the_rtmp_server_is_closed_to_nobody(nginx: AsyncClient) -> None:
