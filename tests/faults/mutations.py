@@ -22,6 +22,9 @@ SITE = "var/mutated"
 FAILED = 1  # pytest's status where tests have failed
 WORKERS = "tests/faults/test_workers.py"
 PUBLISHERS = "tests/faults/test_publishers.py"
+ROLLING = "tests/faults/test_rolling.py"
+POOLS = "tests/livestream/test_worker.py"
+OWN_SITE = (WORKERS, ROLLING, POOLS)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,20 @@ MUTATIONS = [
         "    for broadcast_id, rendition, failures in leases.overdue()[:0]:\n",
         f"{WORKERS}::test_a_worker_that_is_killed_has_a_successor",
     ),
+    Mutation(
+        "no waiting for successors",
+        "livestream/worker.py",
+        " and self.crew.may_leave(self.age)",
+        "",
+        f"{POOLS}::test_an_old_worker_serves_until_the_new_one_has_loaded_and_ends_what_it_holds",
+    ),
+    Mutation(
+        "nobody stands in",
+        "deploy/local/restart.py",
+        "with self.standing_in():",
+        "if True:",
+        f"{ROLLING}::test_a_rolling_restart_stops_no_picture_and_loses_no_word",
+    ),
 ]
 
 
@@ -91,7 +108,7 @@ def mutate(checkout: Path, mutation: Mutation) -> None:
 def is_noticed(checkout: Path, mutation: Mutation) -> bool:
     """Whether the test fails, as it should."""
     pytest = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", "-p", "no:rerunfailures", mutation.test]
-    own = mutation.test.startswith(WORKERS)  # it starts its site by itself
+    own = mutation.test.startswith(OWN_SITE)  # it starts its site, or what it needs of one, by itself
     command = pytest if own else [sys.executable, "-m", "deploy.local.stack", SITE, "--run", *pytest]
     environment = os.environ | {"LIVESTREAM_ENV": "deploy/example.env"} if own else dict(os.environ)
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=RUN_S)
