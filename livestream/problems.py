@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -130,6 +131,10 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if is_api(request):
-        return answer(500, _("Something went wrong here, and was written down. Try again later."))
-    return defaults.server_error(request)
+    """For the error that is being handled."""
+    known = translated(sys.exc_info()[1] or Exception())
+    response = answer(known.status_code, str(known.detail)) if is_api(request) else defaults.server_error(request)
+    response.status_code = known.status_code
+    for name, value in headers(known).items():
+        response[name] = value
+    return response

@@ -41,5 +41,14 @@ def test_what_fails_around_the_views_is_a_problem_under_api_and_a_page_elsewhere
     assert problems.server_error(rf.get("/elsewhere/"))["Content-Type"].startswith("text/html")
 
 
+def test_a_page_whose_database_is_away_says_when_to_come_again(
+    client: Client, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.views.about", lambda *_: fail(OperationalError("no route")))
+    client.raise_request_exception = False
+    answer = client.get("/@alice/")
+    assert answer.status_code == 503 and answer["Retry-After"] == "60" and "This is not your fault" in answer.content.decode()
+
+
 def test_pages_keep_their_own_words(client: Client) -> None:
     assert client.get("/nowhere/")["Content-Type"].startswith("text/html")
