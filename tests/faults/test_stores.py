@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 
 import httpx
 import pymongo
@@ -17,13 +17,13 @@ from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.waiting import until
 from tests.faults.figures import Fault
 from tests.faults.stack import Stack, cast, encoders, site, stack
-from tests.faults.watched import RENDITION, SMALL, Watched, since, unaffected, wait, watched
+from tests.faults.watched import RENDITION, SMALL, since, unaffected, wait, watched
 
 __all__ = ["cast", "site", "stack"]
 pytestmark = pytest.mark.long
 
 PAUSED_S, AWAY_S = 20, 60
-POSTGRESQL_AWAY_S = 120
+POSTGRESQL_AWAY_S, BOTH_AWAY_S = 120, 20
 PATIENCE_S = 40
 TARGETS = 2
 REFUSED_S = 10
@@ -59,10 +59,6 @@ def pause(stack: Stack) -> None:
         wait(PAUSED_S)
 
 
-def is_current(air: Watched) -> bool:
-    return air.probe.is_served and air.probe.behind_s <= air.target_s
-
-
 @pytest.mark.parametrize(
     ("name", "fail"),
     [("FLUSHALL", empty), ("`kill -9`, and its supervisor starts it again", restart), ("SIGSTOP for 20 s", pause)],
@@ -76,7 +72,7 @@ def test_playable_soon_after_redis_segments_was(
         newest = air.probe.newest
         fail(stack)
         began, newest = time.monotonic(), max(newest, air.probe.newest)
-        until(lambda: is_current(air) and air.probe.newest > newest, PATIENCE_S, lambda: (newest, air.probe))
+        until(lambda: air.is_current and air.probe.newest > newest, PATIENCE_S, lambda: (newest, air.probe))
         fault.at_most("playable again", since(began), TARGETS * air.target_s, "s")
         for part in air.stream.media(RENDITION).parts[-1:]:
             assert air.stream.bytes(part.url)
@@ -112,17 +108,12 @@ def test_redis_control_away_costs_the_chat_a_pause(
             wait(AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
-        said.append(until(partial(spoken, other, "after"), PATIENCE_S))
+        said.append(until(lambda: other.spoken("after"), PATIENCE_S))
         fault.at_most("the chat goes on", since(began), BACK_S, "s")
         assert owner.find(lambda item: item["t"] == "msg" and item["text"] == "after")
         with chatting(alice.site, alice.name) as late:
             heard = {item.get("n") for item in late.hello()["items"]}
             fault.at_most("acknowledged messages lost", len(set(said) - heard), 0)
-
-
-def spoken(chatter: Chatter, text: str) -> int | None:
-    answer = chatter.say(text)
-    return int(answer["n"]) if answer["t"] == "ok" else None
 
 
 def test_mongodb_away_costs_nobody_who_is_live_anything(
@@ -150,6 +141,18 @@ def refused(fault: Fault, streamer: Streamer) -> None:
         fault.at_most("a new publisher is refused", late.end(REFUSED_S), REFUSED_S, "s")
 
 
+def log_in(client: httpx.Client, stack: Stack) -> float:
+    """Nobody is left hanging, or told that the password was wrong."""
+    began, url = time.monotonic(), f"{stack.site.url}/accounts/login/"
+    page = client.get(url)
+    assert page.status_code in (200, 503), page
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    form = {"login": "alice@example.org", "password": "wrong", "csrfmiddlewaretoken": token[1] if token else ""}
+    answer = client.post(url, data=form, headers={"Referer": url})
+    assert answer.status_code == (503 if token else 403), answer
+    return since(began)
+
+
 def test_postgresql_away_costs_nobody_who_is_live_anything(
     alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
 ) -> None:
@@ -159,8 +162,7 @@ def test_postgresql_away_costs_nobody_who_is_live_anything(
         with stack.away("postgres"):
             began = time.monotonic()
             refused(fault, mallory)
-            login = client.get(f"{stack.site.url}/accounts/login/")
-            assert login.status_code in (200, 503), login
+            fault.at_most("a login is refused", log_in(client, stack), REFUSED_S, "s")
             wait(POSTGRESQL_AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
@@ -169,3 +171,21 @@ def test_postgresql_away_costs_nobody_who_is_live_anything(
         until(lambda: len(stack.leases(air.id)) == count, PATIENCE_S)
         fault.at_most("encoders more than renditions", len(encoders(stack.pid("encoder"))) - count, 0)
         unaffected(fault, air, alice)
+
+
+def test_postgresql_and_redis_segments_away_together_cost_the_picture_alone(
+    alice: Streamer, stack: Stack, client: httpx.Client
+) -> None:
+    """No encoder can prove its lease to an empty Redis."""
+    fault = Fault(8, f"PostgreSQL and Redis `segments` away for {BOTH_AWAY_S} s")
+    with watched(alice, client, ENOUGH_S) as air:
+        with stack.away("postgres"), stack.away("redis-segments"):
+            wait(BOTH_AWAY_S)
+            assert air.publisher.runs
+        began, newest = time.monotonic(), air.probe.newest
+        until(lambda: air.is_current and air.probe.newest > newest, PATIENCE_S, lambda: (newest, air.probe))
+        fault.at_most("playable again", since(began), BACK_S, "s")
+        fault.at_most("media sequence numbers that fell", len(air.probe.falls), 0)
+        assert not air.probe.ended and air.publisher.runs
+        until(lambda: alice.state()["state"] == "live", PATIENCE_S)
+        assert alice.state()["id"] == air.id
