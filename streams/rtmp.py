@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -39,6 +40,25 @@ async def streams(client: httpx.AsyncClient) -> dict[str, Stream]:
         return parse(answer.content)
     except (httpx.HTTPError, ElementTree.ParseError) as error:
         raise Unreachable(f"no statistics from the RTMP server: {type(error).__name__}") from error
+
+
+class Sight:
+    """One look at a time for all of a process who wait for what it shows: the more there are, the longer each would take."""
+
+    looking: asyncio.Task[dict[str, Stream]] | None = None
+
+    async def streams(self) -> dict[str, Stream]:
+        """Raises Unreachable."""
+        if self.looking is None or self.looking.done():
+            self.looking = asyncio.create_task(self._look())
+        return await asyncio.shield(self.looking)
+
+    async def _look(self) -> dict[str, Stream]:
+        async with client() as own:
+            return await streams(own)
+
+
+sight = Sight()
 
 
 def parse(xml: bytes) -> dict[str, Stream]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 
-import httpx
 from redis.asyncio import Redis
 
 from streams import rtmp, segment_cache
@@ -21,16 +20,22 @@ LATEST_S = 20.0  # whoever falls silent is lost by then; another machine's clock
 LOOK_S = 0.5  # a publisher that sends anything sends some of it within that time
 
 
-async def is_silent(client: httpx.AsyncClient, broadcast: Broadcast, now: dt.datetime) -> bool:
+async def is_gone(broadcast: Broadcast, now: dt.datetime) -> bool:
+    """The RTMP server was started anew, say; but not while it is still being let in. Raises Unreachable."""
+    assert broadcast.connected_at
+    return await _publishing(broadcast) is None and (now - broadcast.connected_at).total_seconds() >= SILENT_S
+
+
+async def is_silent(broadcast: Broadcast, now: dt.datetime) -> bool:
     """Nothing of its picture has come for SILENT_S, and no byte goes in, or it is not there. Raises Unreachable, RedisError."""
     assert broadcast.connected_at
-    before = await _publishing(client, broadcast)
-    if before is None:  # the RTMP server was started anew, say; but not while it is still being let in
+    before = await _publishing(broadcast)
+    if before is None:
         return (now - broadcast.connected_at).total_seconds() >= SILENT_S
     if (now - await _heard_at(broadcast, broadcast.connected_at)).total_seconds() < SILENT_S:
         return False
     await asyncio.sleep(LOOK_S)
-    after = await _publishing(client, broadcast)
+    after = await _publishing(broadcast)
     return after is None or after.bytes_in == before.bytes_in
 
 
@@ -55,6 +60,6 @@ async def _noted_at(redis: Redis, broadcast: Broadcast) -> dt.datetime | None:
     return moment(noted[0]["at_ms"]) if noted else None
 
 
-async def _publishing(client: httpx.AsyncClient, broadcast: Broadcast) -> Stream | None:
-    stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
+async def _publishing(broadcast: Broadcast) -> Stream | None:
+    stream = (await rtmp.sight.streams()).get(broadcast.ingest_name)
     return stream if stream and stream.publisher else None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hmac
 import ipaddress
 import logging
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
 from weakref import WeakValueDictionary
 
-import httpx
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection
@@ -43,8 +44,11 @@ LOOK_S = 0.025
 LATE_LOOK_S = 0.25
 READERS_S = 1.0  # how long the publisher waits until its encoders have connected
 ENCODER_S = 3.0  # and until any of them has started: the server gives up after 10
+TURN_S = 5.0  # where hundreds come at once, some are told to come again: served later, they would find that it has
+AT_A_TIME = 5  # in each process
 
-_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+_turns = asyncio.Semaphore(AT_A_TIME)
+_of_network: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
 @csrf_exempt
@@ -72,67 +76,85 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
 
 
 async def _publish(event: ingest.PublishEvent) -> Broadcast:
-    async with rtmp.client() as client:
-        broadcast = await _admit(client, event)
-        logged.note(broadcast=broadcast.pk)
-        if not await _encoders_ready(client, broadcast):
-            await sync_to_async(_give_up)(broadcast, event)
-            raise PublishRefused("no_encoder")
+    broadcast = await _admit(event)
+    logged.note(broadcast=broadcast.pk)
+    if not await _encoders_ready(broadcast):
+        await sync_to_async(_give_up)(broadcast, event)
+        raise PublishRefused("no_encoder")
     if not await sync_to_async(_still_there)(broadcast):
         raise PublishRefused("stopped")
     return broadcast
 
 
-async def _admit(client: httpx.AsyncClient, event: ingest.PublishEvent) -> Broadcast:
+async def _admit(event: ingest.PublishEvent) -> Broadcast:
     """Where somebody else publishes already: in their place, if they have fallen silent."""
     try:
-        async with _turn(event):
-            return await sync_to_async(_open)(event)
+        return await _in_turn(event)
     except AlreadyLive as refused:
         first = refused.broadcast
-        if not await _is_silent(client, first):
+        if not await _told(silence.is_silent, first):
             raise
-    broadcast = await sync_to_async(_open)(event, first.session)
+    broadcast = await _in_turn(event, first.session)
     log.info("publisher %s takes the place of %s, which is silent", event.session, first.session)
     try:
-        await rtmp.drop_publisher(client, first.ingest_name)
+        async with rtmp.client() as client:
+            await rtmp.drop_publisher(client, first.ingest_name)
     except rtmp.Unreachable as error:  # the reconciler finds it later
         log.warning("%s", error)
     return broadcast
 
 
-def _turn(event: ingest.PublishEvent) -> AbstractAsyncContextManager[object]:
+async def _in_turn(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
+    """At once in the place of somebody whom the RTMP server does not know any more: after its restart, all come at once."""
+    async with _turn(event):
+        try:
+            return await sync_to_async(_open)(event, silent)
+        except AlreadyLive as refused:
+            if not await _told(silence.is_gone, refused.broadcast):
+                raise
+            return await sync_to_async(_open)(event, refused.broadcast.session)
+
+
+@asynccontextmanager
+async def _turn(event: ingest.PublishEvent) -> AsyncIterator[None]:
     """One publisher of a network at a time: guesses that come at once are counted as if they had come one after the other."""
     who = _who(event)
-    return _turns.setdefault(who, asyncio.Lock()) if who else nullcontext()
-
-
-async def _is_silent(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
+    own = _of_network.setdefault(who, asyncio.Lock()) if who else nullcontext()
     try:
-        return await silence.is_silent(client, broadcast, await sync_to_async(database_time.now)())
+        async with asyncio.timeout(TURN_S) as waiting, own, _turns:
+            waiting.reschedule(None)
+            yield
+    except TimeoutError:
+        raise PublishRefused("unavailable") from None
+
+
+async def _told(look: Callable[[Broadcast, dt.datetime], Awaitable[bool]], broadcast: Broadcast) -> bool:
+    try:
+        return await look(broadcast, await sync_to_async(database_time.now)())
     except (rtmp.Unreachable, RedisError) as error:  # it comes again
         log.warning("whether publisher %s is silent is not known: %s", broadcast.session, type(error).__name__)
         return False
 
 
-async def _encoders_ready(client: httpx.AsyncClient, broadcast: Broadcast) -> bool:
+async def _encoders_ready(broadcast: Broadcast) -> bool:
     """Wait until every encoder reads the (still silent) stream, so that none misses its first keyframe."""
     began, wanted = time.monotonic(), len(await sync_to_async(_encoded)(broadcast))
     while (waited := time.monotonic() - began) < READERS_S:
-        if await _readers(client, broadcast) >= wanted:
+        looked = time.monotonic()
+        if await _readers(broadcast) >= wanted:
             return True
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(max(LOOK_S, time.monotonic() - looked))  # what shows many takes long
     while waited < ENCODER_S:
-        if await _readers(client, broadcast) or await sync_to_async(_has_encoder)(broadcast):
+        if await _readers(broadcast) or await sync_to_async(_has_encoder)(broadcast):
             return True
         await asyncio.sleep(LATE_LOOK_S)
         waited = time.monotonic() - began
     return False
 
 
-async def _readers(client: httpx.AsyncClient, broadcast: Broadcast) -> int:
+async def _readers(broadcast: Broadcast) -> int:
     try:
-        stream = (await rtmp.streams(client)).get(broadcast.ingest_name)
+        stream = (await rtmp.sight.streams()).get(broadcast.ingest_name)
     except rtmp.Unreachable as error:  # it is asked again
         log.warning("%s", error)
         return 0

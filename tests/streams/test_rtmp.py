@@ -53,6 +53,23 @@ async def drop(name: str) -> None:
         await rtmp.drop_publisher(client, name)
 
 
+async def test_all_who_look_at_once_look_together(settings: Settings) -> None:
+    async with control(settings, says("200 OK", RECORDED)) as asked:
+        looking = [asyncio.create_task(rtmp.sight.streams()) for _ in range(50)]
+        await asyncio.sleep(0)
+        looking[0].cancel()  # whoever began it may leave
+        assert {frozenset(await each) for each in looking[1:]} == {frozenset({LIVE, AWAITED})}
+        assert len(asked) == 1
+        await rtmp.sight.streams()
+        assert len(asked) == 2
+
+
+async def test_who_looks_together_is_told_together_that_nobody_answers(settings: Settings) -> None:
+    async with control(settings, says("500 Sorry")):
+        found = await asyncio.gather(*(rtmp.sight.streams() for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in found] == [Unreachable] * 3
+
+
 def test_it_tells_who_publishes_and_how_many_read() -> None:
     assert parse(RECORDED) == {
         AWAITED: Stream(publisher=None, readers=1),

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from redis.asyncio import Redis
 
-from streams import rtmp, silence
+from streams import silence
 from streams.models import Broadcast
 from streams.rtmp import Stream
 from streams.silence import SILENT_S
@@ -32,8 +32,7 @@ def broadcast(broadcast_id: str) -> Broadcast:
 
 
 async def is_silent(broadcast: Broadcast) -> bool:
-    async with rtmp.client() as client:
-        return await silence.is_silent(client, broadcast, timezone.now())
+    return await silence.is_silent(broadcast, timezone.now())
 
 
 async def noted(redis: Redis, broadcast: Broadcast, at: dt.datetime) -> None:

@@ -344,6 +344,15 @@ async def test_without_stores_the_publisher_is_refused(
 # --- who guesses ----------------------------------------------------------------------------------------------------------
 
 
+async def test_who_would_have_his_turn_too_late_is_told_to_come_again(
+    nginx: AsyncClient, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "TURN_S", 0.05)
+    monkeypatch.setattr(webhooks, "_turns", asyncio.Semaphore(0))
+    assert reasons(await call(nginx, "publish", key)) == (403, "unavailable")
+    assert not await ask(Broadcast.objects.exists)
+
+
 async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
     nginx: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
