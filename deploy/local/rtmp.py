@@ -5,6 +5,7 @@ Publishers are known by boot id and client id, since nginx counts its clients fr
 
 from __future__ import annotations
 
+import resource
 import secrets
 import sys
 from pathlib import Path
@@ -25,7 +26,14 @@ def main() -> None:
     work = make_folder(folder / "work", user)
     config = folder / "nginx.conf"
     write_private(config, render(env, work, boot=secrets.token_hex(8)), user)
+    allow_files()
     become([system_tool("nginx"), "-e", "stderr", "-p", str(work), "-c", str(config)], user, env["RTMP_LISTEN"])
+
+
+def allow_files() -> None:
+    """As many as the system lets it have: each publisher, each encoder and each hook is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def render(env: dict[str, str], work: Path, boot: str) -> str:
