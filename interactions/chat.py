@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 
@@ -17,6 +18,8 @@ from interactions.speech import Moderation
 from streams.addresses import PerAddress
 from streams.cache_client import control
 
+IDENTIFIED_AT_A_TIME = 2  # by PostgreSQL, in one thread
+
 Who = Callable[[identity.Scope], Awaitable[int | None]]
 
 
@@ -27,6 +30,8 @@ class Chat:
         self.moderation, self.who = moderation, who
         self.sockets = PerAddress(settings.CHAT_SOCKETS_PER_ADDRESS)
         self.paces = Paces(settings.CHAT_SOCKETS_PER_ADDRESS)
+        # After a restart all come at once: each waits for its turn here, where it is seen when it has left meanwhile.
+        self.turns = asyncio.Semaphore(IDENTIFIED_AT_A_TIME)
         self.peers = Peers(settings.CHAT_PEERS)
 
     @cached_property

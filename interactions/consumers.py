@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -228,7 +229,10 @@ class RoomConsumer(AsyncConsumer):
             room = await self.chat.hub.enter(self.name)
             if frame.epoch == room.epoch and (frame.last or 0) > room.heard:  # another process was told sooner
                 await self.chat.hub.catch_up(room)
-            self.author = await self._identify()
+            async with self.chat.turns if key else nullcontext():
+                if not self.wire.is_open:  # it has not waited, and comes again
+                    return
+                self.author = await self._identify()
             out = await self._what_keeps_out()
         except Refused as refused:
             self._turn_away(refused)

@@ -81,12 +81,14 @@ class FakeModeration:
     """What PostgreSQL would know: every room is there but "nobody_here"; links are held by the real rules."""
 
     def __init__(self) -> None:
+        self.identified: list[int] = []  # whom somebody has asked about
         self.done: list[tuple[str, int, Mod | Report | Say]] = []
         self.private: dict[str, Any] = {}
         self.roles = {pk: role for pk, (_, role) in USERS.items()}
         self.follows: dict[int, dt.datetime] = {}
 
     def author(self, room: str, user_pk: int) -> Author:
+        self.identified.append(user_pk)
         long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
         name, _ = USERS.get(user_pk, (f"user{user_pk}", None))
         return Author(user_pk, name, self.roles.get(user_pk), self.follows.get(user_pk), long_ago)

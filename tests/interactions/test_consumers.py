@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
 from interactions import consumers, room_log
-from interactions.chat import Chat
+from interactions.chat import IDENTIFIED_AT_A_TIME, Chat
 from interactions.identity import fingerprint
 from tests.interactions.rig import (
     NOW,
@@ -57,6 +57,24 @@ async def test_whoever_comes_in_is_shown_what_was_said(server: Server, redis: Re
 async def test_somebody_who_is_signed_in_is_told_who_that_is(server: Server, room: str) -> None:
     async with client(server, room, CAROL) as carol:
         assert (await carol.hello())["you"] == {"id": "u18", "name": "carol", "role": "mod"}
+
+
+async def test_nobody_is_asked_who_somebody_is_that_has_left_before_his_turn(
+    server: Server, moderation: FakeModeration, room: str
+) -> None:
+    """After a restart thousands come at once, and come again where they are not answered in time."""
+    for _ in range(IDENTIFIED_AT_A_TIME):
+        await server.chat.turns.acquire()
+    async with client(server, room, BOB, headers={"Cookie": "sessionid=bob"}) as bob:
+        await bob.send(t="hello", v=1)
+    async with client(server, room, CAROL, headers={"Cookie": "sessionid=carol"}) as carol:
+        await carol.send(t="hello", v=1)
+        async with client(server, room) as guest:
+            await guest.hello()  # who need not wait
+        for _ in range(IDENTIFIED_AT_A_TIME):
+            server.chat.turns.release()
+        assert (await carol.next("welcome"))["you"]["name"] == "carol"
+    assert moderation.identified == [CAROL]
 
 
 async def test_a_room_is_restored_from_postgresql_by_whoever_opens_it_first(server: Server, redis: Redis, room: str) -> None:
