@@ -10,8 +10,10 @@ import signal
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 CHUNK = 1 << 18
+SPARE = "1000"  # where memory is short, one of these goes rather than the worker that starts another
 PIPE = 1 << 20  # what it may write ahead while nobody reads
 # ffmpeg's words
 CONFIGURATION = re.compile(r"#extradata 0, *(.+)|\d+, .* S=\d+, *(.+)")  # size and hash
@@ -110,7 +112,7 @@ async def child(argv: list[str]) -> AsyncIterator[Child]:
 async def _start(argv: list[str], stdout: int) -> asyncio.subprocess.Process:
     """Takes `stdout` over."""
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *("setpriv", "--pdeathsig", "KILL", *argv),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
@@ -119,3 +121,6 @@ async def _start(argv: list[str], stdout: int) -> asyncio.subprocess.Process:
         )
     finally:
         os.close(stdout)
+    with suppress(OSError):  # it may have ended
+        Path(f"/proc/{process.pid}/oom_score_adj").write_text(SPARE)
+    return process

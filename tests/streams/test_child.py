@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,12 @@ async def test_what_is_there_is_read_at_once(pipe: tuple[Output, int]) -> None:
     assert await output.read(0.01) == b"onetwo"
     os.close(write_end)
     assert await output.read(0.01) == b""
+
+
+async def test_where_memory_is_short_it_goes_rather_than_its_worker() -> None:
+    async with child.child(["sleep", "5"]) as running:
+        score = Path(f"/proc/{running.process.pid}/oom_score_adj").read_text()
+    assert int(score) > int(Path("/proc/self/oom_score_adj").read_text())
 
 
 async def test_it_waits_for_what_comes(pipe: tuple[Output, int]) -> None:
