@@ -42,7 +42,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return Response(described(known), known.status_code, headers=headers(known), content_type=PROBLEM)
 
 
-def translated(error: Exception) -> APIException:
+def translated(error: BaseException) -> APIException:
     if isinstance(error, APIException):
         return error
     if isinstance(error, Http404):
