@@ -63,9 +63,9 @@ class Stack:
             self.rpc.startProcess(name, False)
 
     @contextmanager
-    def another_encoder(self, within: Path | None = None, **environment: str) -> Iterator[int]:
+    def another_encoder(self, within: str = "", **environment: str) -> Iterator[int]:
         """A second worker, as on another machine; its pid. WITHIN: the list of a control group's processes."""
-        entered = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(within)] if within else []
+        entered = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', within] if within else []
         with self.beside("runencoder", [*entered, *MANAGE, "runencoder"], **environment) as pid:
             yield pid
 

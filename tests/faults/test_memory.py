@@ -69,7 +69,7 @@ def test_encoders_at_their_memory_limit_lose_an_ffmpeg_and_no_more(cast: Cast, s
     with (
         cgroup() as group,
         stack.away("encoder"),
-        stack.another_encoder(group.members) as worker,
+        stack.another_encoder(str(group.members)) as worker,
         watched(alice, client) as air,
         ExitStack() as probes,
     ):
