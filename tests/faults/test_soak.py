@@ -28,7 +28,7 @@ WARM_UP = CYCLES // 2  # by then caches, pools and heaps have what they will hav
 AT_A_TIME = 4
 PICTURE = (*picture("426x240", fps=10), *TONE)
 KEYFRAME_1S = ("-g", "10")
-LIVE_S, OVER_S, QUIET_S = 30, 20, 120
+OVER_S, QUIET_S = 20, 120
 GROWTH_KB, FEW = 20, 8
 EACH = {"streams_broadcast": 1, "stream_metadata": 1, "audience": 1, "streams_encodelease": 2 + len(RUNGS)}  # that stay
 
@@ -79,8 +79,7 @@ def soaked(streamers: list[Streamer], client: httpx.Client, cycles: int) -> Rema
 def broadcast(alice: Streamer, client: httpx.Client, times: int) -> None:
     """The next begins when the last is over."""
     for _ in range(times):
-        with alice.publish(inputs=PICTURE, video=(*H264, *KEYFRAME_1S)):
-            until(lambda: shown(alice, client) == "live", LIVE_S, alice.dashboard)
+        with alice.comes_again(lambda: shown(alice, client) == "live", inputs=PICTURE, video=(*H264, *KEYFRAME_1S)):
             stream = Stream(alice, client)
             media = stream.media(next(iter(stream.renditions)))  # where encoders are late, not all of them are there
             assert stream.bytes(media.parts[-1].url)
