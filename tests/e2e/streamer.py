@@ -54,9 +54,9 @@ class Streamer:
         """To the site's address, or another that leads there."""
         return publish(self.rtmp_url(key, base), **feed)
 
-    def comes_again(self, has_gone_on: Callable[[], bool], **feed: Any) -> Publisher:
+    def comes_again(self, has_gone_on: Callable[[], bool], within_s: float = LET_IN_S, **feed: Any) -> Publisher:
         """As often as it takes to be let in, as encoders do."""
-        while not is_let_in(publisher := self.publish(**feed), has_gone_on):
+        while not is_let_in(publisher := self.publish(**feed), has_gone_on, within_s):
             publisher.__exit__()
         return publisher
 
@@ -102,8 +102,8 @@ class Streamer:
         return " ".join(html.unescape(re.sub("<[^>]*>", " ", page.text)).split())
 
 
-def is_let_in(publisher: Publisher, has_gone_on: Callable[[], bool]) -> bool:
-    until(lambda: not publisher.runs or has_gone_on(), LET_IN_S)
+def is_let_in(publisher: Publisher, has_gone_on: Callable[[], bool], within_s: float) -> bool:
+    until(lambda: not publisher.runs or has_gone_on(), within_s)
     return publisher.runs
 
 
