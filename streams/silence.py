@@ -43,7 +43,7 @@ def since(broadcast: Broadcast, now: dt.datetime) -> dt.datetime:
     """When the picture of a publisher stopped that is lost now: of a line that went dark the RTMP server hears nothing.
     Raises RedisError."""
     noted = with_segments(lambda redis: _noted_at(redis, broadcast))
-    if noted is None:
+    if noted is None or (broadcast.connected_at and noted < broadcast.connected_at):  # of the session before
         return now
     return max(now - dt.timedelta(seconds=LATEST_S), min(now, noted + dt.timedelta(seconds=NOTED_S)))
 

@@ -171,7 +171,18 @@ def test_it_is_waited_for_from_the_last_picture_on(key: str, now: dt.datetime) -
     assert (broadcast.lost_at, broadcast.reconnect_until) == (after(now, 10), after(now, 10 + WAIT_S))
 
 
-@pytest.mark.parametrize(("noted_s", "lost_s"), [(-3600, 30 - silence.LATEST_S), (3600, 30)])
+def test_what_was_seen_of_the_session_before_costs_nothing_of_the_wait(key: str, now: dt.datetime) -> None:
+    broadcast = live(key, now)
+    noted(broadcast, after(now, 9))
+    assert broadcasts.publisher_left("boot:1", after(now, 10))
+    admission.open(event(key, "boot:2"), after(now, 20))
+    assert broadcasts.go_live(broadcast.id, after(now, 21), epoch=2)
+    assert broadcasts.publisher_left("boot:2", after(now, 22))
+    broadcast.refresh_from_db()
+    assert broadcast.reconnect_until == after(now, 22 + WAIT_S)
+
+
+@pytest.mark.parametrize(("noted_s", "lost_s"), [(1, 30 - silence.LATEST_S), (-3600, 30), (3600, 30)])
 def test_an_encoders_clock_that_is_wrong_costs_little_of_the_wait(
     key: str, now: dt.datetime, noted_s: int, lost_s: float
 ) -> None:
