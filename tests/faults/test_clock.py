@@ -19,7 +19,7 @@ from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.waiting import until
 from tests.faults.figures import Fault
 from tests.faults.stack import MANAGE, Stack, cast, encoders, site, stack
-from tests.faults.watched import SETTLED_SEGMENTS, SMALL, Watched, watched
+from tests.faults.watched import SETTLED_SEGMENTS, SMALL, Watched, since, wait, watched
 
 __all__ = ["cast", "site", "stack"]
 pytestmark = pytest.mark.long
@@ -50,15 +50,6 @@ def off(shift: str) -> dict[str, str]:
     assert found, "libfaketime is missing: run script/bootstrap --test"
     preloaded = f"{found[0]} libc.so.6"  # whose malloc asks for no time, as Redis's own does before there is a shifted one
     return {"LD_PRELOAD": preloaded, "FAKETIME": shift, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-
-def since(moment: float) -> float:
-    return time.monotonic() - moment
-
-
-def wait(seconds: float) -> None:
-    began = time.monotonic()
-    until(lambda: since(began) >= seconds, seconds + 1)
 
 
 def settle(air: Watched) -> None:
@@ -191,14 +182,10 @@ def test_redis_segments_that_comes_back_with_its_clock_off_costs_no_more_than_on
         assert set(air.probe.refusals) <= {"503"}, air.probe.refusals
 
 
-def is_current(air: Watched) -> bool:
-    return air.probe.is_served and air.probe.behind_s <= air.target_s
-
-
 def playable_again(air: Watched) -> float:
     """After so many seconds there is more than before, and it is new."""
     began, seen = time.monotonic(), air.probe.newest
-    until(lambda: is_current(air) and air.probe.newest > seen, PATIENCE_S, lambda: (seen, air.probe))
+    until(lambda: air.is_current and air.probe.newest > seen, PATIENCE_S, lambda: (seen, air.probe))
     return since(began)
 
 

@@ -14,7 +14,7 @@ from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.waiting import until
 from tests.faults.figures import Fault
 from tests.faults.stack import Stack, cast, encoders, running, site, stack
-from tests.faults.watched import SETTLED_SEGMENTS, SMALL, Watched, watched
+from tests.faults.watched import SETTLED_SEGMENTS, SMALL, Watched, since, watched
 
 __all__ = ["cast", "site", "stack"]
 
@@ -31,10 +31,6 @@ STALE = "livestream_stale_writes_refused_total"
 @pytest.fixture
 def alice(cast: Cast) -> Streamer:
     return cast.join("alice", reconnect_s=30)
-
-
-def since(moment: float) -> float:
-    return time.monotonic() - moment
 
 
 def no_harm(fault: Fault, air: Watched) -> None:
