@@ -15,11 +15,12 @@ from redis.exceptions import RedisError
 
 from streams import clock, ffmpeg
 from streams.cache_client import until_writable
+from streams.cache_writer import Fenced, Forgotten, Writer
 from streams.child import Child, child
 from streams.hls import fmp4
 from streams.ladder import AUDIO, BY_NAME, SOURCE, Profile
 from streams.packager import Again, Packager, VideoPackager, Withdraw
-from streams.segment_cache import Fenced, Forgotten, Opening, Writer
+from streams.segment_cache import Opening
 from streams.sound import AudioPackager, Silence
 from streams.source import SourcePackager
 

@@ -41,6 +41,7 @@ from streams import (
     segment_cache,
     thumbnails,
 )
+from streams.cache_writer import Fenced, Forgotten, Writer
 from streams.database_time import DatabaseTime
 from streams.documents import Audience
 from streams.encoder import Job, Outcome
@@ -123,9 +124,9 @@ async def _encode(job: Job, shared: DatabaseTime, leaving: asyncio.Event) -> Out
         try:
             return await in_database(_prove)(job)
         except leases.LeaseLost as error:
-            raise segment_cache.Fenced from error
+            raise Fenced from error
         except (OperationalError, InterfaceError) as error:
-            raise segment_cache.Forgotten from error
+            raise Forgotten from error
 
     async with segment_cache.connect() as redis:
         encoding = asyncio.create_task(encoder.run(job, redis, first_part, prove))
@@ -166,12 +167,12 @@ async def _is_taken_over(job: Job, redis: Redis) -> bool:
     try:
         if not await capacity.slots(redis, but=worker_name("encode")):
             return False
-        await segment_cache.Writer(redis, job.broadcast_id, job.rendition, job.epoch).offer()
+        await Writer(redis, job.broadcast_id, job.rendition, job.epoch).offer()
         await in_database(_offer)(job)
         async with asyncio.timeout(CLAIMED_S):
             while not await in_database(leases.is_taken)(job.broadcast_id, job.rendition, job.epoch):
                 await asyncio.sleep(LOOK_S)
-    except (OperationalError, InterfaceError, RedisError, segment_cache.Fenced, segment_cache.Forgotten, TimeoutError) as error:
+    except (OperationalError, InterfaceError, RedisError, Fenced, Forgotten, TimeoutError) as error:
         log.info("nobody takes over: %s", type(error).__name__)
         return False
     return True

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from streams import announcements, capacity, deferred, leases, metrics, segment_cache, shedding
 from streams.advice import Second
+from streams.cache_writer import Fenced, Writer
 from streams.models import Broadcast
 from streams.moments import unix_ms
 from streams.shedding import Shed, Watched
@@ -80,8 +81,8 @@ def _unlist(broadcast_id: str, rendition: str, epoch: int, now: dt.datetime) -> 
     opening = announcements.reopening(Broadcast.objects.get(pk=broadcast_id))
 
     async def report(redis: Redis) -> None:
-        writer = segment_cache.Writer(redis, broadcast_id, rendition, epoch)
-        with suppress(segment_cache.Fenced):  # it has ended
+        writer = Writer(redis, broadcast_id, rendition, epoch)
+        with suppress(Fenced):  # it has ended
             await writer.begin(opening)
             await writer.report(None, unix_ms(now))
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from streams.cache_scripts import CLOCK_TOLERANCE_MS, SHORTEST_SEGMENT_MS
+from streams.cache_writer import Writer
 from streams.clock import ClockView
 from streams.hls import fmp4
 from streams.hls.cutter import Cut, Cutter
@@ -15,7 +16,7 @@ from streams.hls.playlist import Variant
 from streams.hls.stamps import Line, within_turn
 from streams.hls.timeline import Part
 from streams.ladder import BY_NAME, GOP_S, RUNGS, SOURCE, Profile, kept_fps
-from streams.segment_cache import Tick, Writer
+from streams.segment_cache import Tick
 
 SILENCE_S = 5.0  # without a fragment: the stream is over
 TELL_MS = 50

@@ -1,7 +1,7 @@
 """What is live, in Redis: constants, segment clock, timelines, init sections and parts.
 
-Every write of an encode job is one Lua script that refuses an epoch lower than the stored one, so that a paused worker's late
-writes are harmless. `{ID}` is the hash tag: a broadcast's keys live on one node.
+Every write of an encode job (`streams.cache_writer`) is one Lua script that refuses an epoch lower than the stored one, so that
+a paused worker's late writes are harmless. `{ID}` is the hash tag: a broadcast's keys live on one node.
 
     hls:{ID}:master      hash: began_ms, part_ms, expected; r:NAME → Variant or "absent"; again:NAME; sealed, target_s; ended
     hls:{ID}:clock       hash: era, offset_ms, pairs ("MSN@PTS …", the newest last), at_ms (when that was), next, shape; before:
@@ -21,45 +21,27 @@ changed, and `picture:{ID}` "ERA PTS", how far the picture has got.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 from asgiref.sync import async_to_sync
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from streams import cache_scripts, metrics
-from streams.cache_client import segments, until_writable
+from streams import cache_scripts
+from streams.cache_client import segments
 from streams.cache_scripts import PART_TTL_S, TTL_S
 from streams.hls.playlist import Constants, Variant
-from streams.hls.timeline import Part, Record, decode
-from streams.ring import Ring
+from streams.hls.timeline import Record, decode
 
 __all__ = ["PART_TTL_S"]
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
-PATIENCE_S = 2
-AUDIO = "audio"
 THUMBNAIL_S = 600  # the last one is made a poster soon after the end
 HEALTH_SAMPLES = 600  # ten minutes
-SCRIPTS = ("BEGIN", "OFFER", "TAKE", "INIT", "REPORT", "STORE", "REFILL", "BOUNDARY", "ERA", "RESHAPE", "NOTE")
-
-
-class Fenced(Exception):
-    """A newer epoch writes this rendition, or the broadcast has ended: stop."""
-
-
-class Forgotten(Exception):
-    """Redis has been emptied: prove the lease, then begin anew."""
 
 
 @asynccontextmanager
@@ -106,7 +88,7 @@ class Clock(NamedTuple):
         return json.dumps(self._asdict() | {"pairs": pairs, "last": self.pairs[-1][0]})
 
 
-def _key(broadcast_id: str, *rest: str) -> str:
+def key_of(broadcast_id: str, *rest: str) -> str:
     return ":".join(("hls", "{" + broadcast_id + "}", *rest))
 
 
@@ -127,7 +109,7 @@ class Opening:
 
 
 async def open_broadcast(redis: Redis, opening: Opening) -> None:
-    key = _key(opening.broadcast_id, "master")
+    key = key_of(opening.broadcast_id, "master")
     async with redis.pipeline(transaction=True) as pipe:
         pipe.hset(key, items=opening.fields())
         pipe.expire(key, TTL_S)
@@ -136,22 +118,27 @@ async def open_broadcast(redis: Redis, opening: Opening) -> None:
 
 async def end_broadcast(redis: Redis, broadcast_id: str, renditions: list[str]) -> None:
     """Close every playlist; what encoders still write is refused from here on."""
-    keys = [_key(broadcast_id, "master")]
+    keys = [key_of(broadcast_id, "master")]
     await redis.eval(cache_scripts.END, len(keys), *keys, str(TTL_S), json.dumps(renditions), f"hls:{broadcast_id}")
 
 
 async def resume_broadcast(redis: Redis, broadcast_id: str, now_ms: int) -> None:
     """Another publisher goes on with it: in an era of its own, and measured anew."""
-    key = _key(broadcast_id, "clock")
+    key = key_of(broadcast_id, "clock")
     await redis.eval(cache_scripts.RESUME, 1, key, str(now_ms), f"clock:{broadcast_id}")
-    await redis.delete(_key(broadcast_id, "ingest"))
+    await redis.delete(key_of(broadcast_id, "ingest"))
 
 
 async def keep_parts(redis: Redis, broadcast_id: str, renditions: list[str], seconds: int) -> None:
     """What is listed now is there for so long, and a window more."""
     for rendition in renditions:
-        parts, ttl_s = _key(broadcast_id, rendition, "part", ""), seconds + PART_TTL_S
-        await redis.eval(cache_scripts.KEEP, 1, _key(broadcast_id, rendition, "timeline"), parts, str(ttl_s))
+        parts, ttl_s = key_of(broadcast_id, rendition, "part", ""), seconds + PART_TTL_S
+        await redis.eval(cache_scripts.KEEP, 1, key_of(broadcast_id, rendition, "timeline"), parts, str(ttl_s))
+
+
+async def list_again(redis: Redis, broadcast_id: str, rendition: str) -> None:
+    """A rendition that the broadcast did without may report again, for those who come from then on."""
+    await redis.eval(cache_scripts.AGAIN, 1, key_of(broadcast_id, "master"), rendition)
 
 
 async def show(redis: Redis, channel: str, page: dict[str, Any]) -> None:
@@ -165,149 +152,17 @@ async def shown(redis: Redis, channel: str) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
-# --- what encode jobs write -----------------------------------------------------------------------------------------------
-
-
-class Writer:
-    """One encode job's hand on its rendition: every call carries its epoch. Raises Fenced, Forgotten.
-
-    With `bring_back`, it waits for a Redis that is away for a moment, and refills one that was emptied.
-    """
-
-    def __init__(self, redis: Redis, broadcast_id: str, rendition: str, epoch: int) -> None:
-        self.redis = redis
-        self.rendition = rendition
-        self.epoch = epoch
-        self.broadcast_id = broadcast_id
-        self.keys = [_key(broadcast_id, name) for name in (rendition, "master", "clock")]
-        self.scripts = {name: redis.register_script(getattr(cache_scripts, name)) for name in SCRIPTS}
-        self.ring = Ring()
-        self.bring_back: Callable[[], Awaitable[None]] | None = None  # proves the lease, and calls `refill`
-
-    async def _run(self, script: str, *args: str | bytes | int) -> Any:
-        answer = await self._ask(script, *args)
-        if answer == b"FORGOTTEN" and self.bring_back:
-            await self.bring_back()
-            answer = await self._ask(script, *args)
-        if answer == b"FORGOTTEN":
-            raise Forgotten
-        return answer
-
-    async def _ask(self, script: str, *args: str | bytes | int) -> Any:
-        answer = await self._patiently(lambda: self.scripts[script](keys=self.keys, args=[self.epoch, *args]))
-        if answer == b"FENCED":
-            metrics.stale_writes.labels(self.rendition).inc()
-            raise Fenced
-        return answer
-
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Again, if Redis is there again soon: ffmpeg's pipe holds no more."""
-        try:
-            return await call()
-        except (RedisConnectionError, RedisTimeoutError) as error:
-            if self.bring_back is None:
-                raise
-            log.info("%s of %s: segments Redis: %s", self.rendition, self.broadcast_id, type(error).__name__)
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await until_writable(self.redis)
-            except TimeoutError:
-                raise error from None
-            return await call()
-
-    async def refill(self, opening: Opening, clock: Clock, now_ms: int) -> None:
-        """Bring back what this job knows: playlists go on where they were."""
-        ring, fields = self.ring, opening.fields()
-        known = (ring.report or "", ring.gop_ms, clock.encode(), now_ms)
-        stored = (item for _, record, data in ring.parts for item in (record, data))
-        await self._ask("REFILL", ring.counters(), ring.init, *known, len(fields), *fields, *stored)
-
-    async def begin(self, opening: Opening) -> bool:
-        """Put this epoch in force: lower ones are refused from now on. True where the one before has offered its place: then
-        they are refused once this one has stored something."""
-        return bool(await self._run("BEGIN", *opening.fields()) == b"OFFERED")
-
-    async def offer(self) -> None:
-        """Whoever begins next takes over without a gap."""
-        await self._run("OFFER")
-
-    async def take(self, msn: int) -> int:
-        """Take the place that was offered; returns the first segment that is this one's, and no longer the other's."""
-        return int(await self._run("TAKE", msn))
-
-    async def init(self, data: bytes) -> int:
-        """Store an init section; returns its number."""
-        number = int(await self._run("INIT", data))
-        self.ring.begin(number, data)
-        return number
-
-    async def report(self, variant: Variant | None, now_ms: int, gop_ms: int = 0) -> bool:
-        """Say what this rendition is, or (None) that the broadcast is without it: again, where that has changed. False once the
-        ladder is fixed without it."""
-        text = "absent" if variant is None else json.dumps(asdict(variant))
-        is_listed = bool(await self._run("REPORT", text, gop_ms, now_ms))
-        self.ring.report, self.ring.gop_ms = text, gop_ms
-        return is_listed
-
-    async def store(self, part: Part, data: bytes, now_ms: int, frames: int = 0) -> int:
-        """Store a part of so many frames and announce it; returns its number."""
-        number = int(await self._run("STORE", part.encode(), data, now_ms, frames))
-        self.ring.add(number, part, data, frames)
-        metrics.media.labels(self.rendition).inc(part.duration_ms / 1000)
-        metrics.part_latency.labels(self.rendition).observe((now_ms - part.at_ms - part.duration_ms) / 1000)
-        return number
-
-    async def boundary(self, era: int, pts_ms: int, now_ms: int) -> Tick | None:
-        """Ask the segment clock which segment begins at this presentation time, if any does."""
-        answer = await self._run("BOUNDARY", era, pts_ms, now_ms)
-        return Tick(*answer) if answer else None
-
-    async def era(self, own: int | None, stamp_ms: int, now_ms: int) -> tuple[int, int]:
-        """The era of a stamp that has leapt from its `own` era or (None) is an encoder's first; and the stamp on its line."""
-        era, near_ms = await self._run("ERA", -1 if own is None else own, stamp_ms, now_ms)
-        return era, near_ms
-
-    async def reshape(self, now_ms: int) -> None:
-        """The picture has another size from now on: every encoder of it must begin anew."""
-        await self._run("RESHAPE", now_ms)
-
-    async def watermark(self, era: int, pts_ms: int) -> None:
-        """Tell the audio job how far video has got."""
-        await self._patiently(lambda: self.redis.publish(f"picture:{self.broadcast_id}", f"{era} {pts_ms}"))
-
-    async def sounds(self) -> bool:
-        """Whether sound has come from the publisher."""
-        return bool(await self._patiently(lambda: self.redis.hexists(_key(self.broadcast_id, "ingest"), AUDIO)))
-
-    async def measured(self, figures: dict[str, Any]) -> None:
-        key = _key(self.broadcast_id, "ingest")
-
-        async def keep() -> None:
-            async with self.redis.pipeline(transaction=True) as pipe:
-                pipe.hset(key, self.rendition, json.dumps(figures))
-                pipe.expire(key, TTL_S)
-                await pipe.execute()
-
-        await self._patiently(keep)
-
-    async def note(self, figures: dict[str, Any]) -> None:
-        """Keep a second of the source for its streamer's graphs: they are there again after a reload."""
-        await self._run("NOTE", json.dumps(figures), HEALTH_SAMPLES)
-
-
-async def list_again(redis: Redis, broadcast_id: str, rendition: str) -> None:
-    """A rendition that the broadcast did without may report again, for those who come from then on."""
-    await redis.eval(cache_scripts.AGAIN, 1, _key(broadcast_id, "master"), rendition)
+# --- what encode jobs have measured ---------------------------------------------------------------------------------------
 
 
 async def measurements(redis: Redis, broadcast_id: str) -> dict[str, dict[str, Any]]:
-    figures = await redis.hgetall(_key(broadcast_id, "ingest"))
+    figures = await redis.hgetall(key_of(broadcast_id, "ingest"))
     return {_text(name): json.loads(text) for name, text in figures.items()}
 
 
 async def health(redis: Redis, broadcast_id: str, newest: int = HEALTH_SAMPLES) -> list[dict[str, Any]]:
     """A second each, the newest last."""
-    return [json.loads(text) for text in await redis.lrange(_key(broadcast_id, "health"), -newest, -1)]
+    return [json.loads(text) for text in await redis.lrange(key_of(broadcast_id, "health"), -newest, -1)]
 
 
 async def measured_lately(
@@ -315,8 +170,8 @@ async def measured_lately(
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """The measurements, and the last seconds, in one round trip."""
     async with redis.pipeline(transaction=False) as pipe:
-        pipe.hgetall(_key(broadcast_id, "ingest"))
-        pipe.lrange(_key(broadcast_id, "health"), -newest, -1)
+        pipe.hgetall(key_of(broadcast_id, "ingest"))
+        pipe.lrange(key_of(broadcast_id, "health"), -newest, -1)
         figures, seconds = await pipe.execute()
     return {_text(name): json.loads(text) for name, text in figures.items()}, [json.loads(text) for text in seconds]
 
@@ -339,7 +194,7 @@ class Master:
 
 
 async def master(redis: Redis, broadcast_id: str) -> Master | None:
-    fields = {_text(k): _text(v) for k, v in (await redis.hgetall(_key(broadcast_id, "master"))).items()}
+    fields = {_text(k): _text(v) for k, v in (await redis.hgetall(key_of(broadcast_id, "master"))).items()}
     if not fields:
         return None
     reports = {k[2:]: v for k, v in fields.items() if k.startswith("r:")}
@@ -355,31 +210,31 @@ async def master(redis: Redis, broadcast_id: str) -> Master | None:
 
 
 async def timeline(redis: Redis, broadcast_id: str, rendition: str) -> list[Record]:
-    return [decode(text) for text in await redis.lrange(_key(broadcast_id, rendition, "timeline"), 0, -1)]
+    return [decode(text) for text in await redis.lrange(key_of(broadcast_id, rendition, "timeline"), 0, -1)]
 
 
 async def init(redis: Redis, broadcast_id: str, rendition: str, number: int) -> bytes | None:
-    return cast("bytes | None", await redis.get(_key(broadcast_id, rendition, "init", str(number))))
+    return cast("bytes | None", await redis.get(key_of(broadcast_id, rendition, "init", str(number))))
 
 
 async def parts(redis: Redis, broadcast_id: str, rendition: str, names: list[str]) -> bytes | None:
     """The named parts, joined; None unless all of them are there."""
-    found = cast("list[bytes | None]", await redis.mget([_key(broadcast_id, rendition, "part", name) for name in names]))
+    found = cast("list[bytes | None]", await redis.mget([key_of(broadcast_id, rendition, "part", name) for name in names]))
     there = [part for part in found if part is not None]
     return b"".join(there) if there and len(there) == len(names) else None
 
 
 async def keep_thumbnail(redis: Redis, broadcast_id: str, jpeg: bytes) -> None:
-    await redis.set(_key(broadcast_id, "thumbnail"), jpeg, ex=THUMBNAIL_S)
+    await redis.set(key_of(broadcast_id, "thumbnail"), jpeg, ex=THUMBNAIL_S)
 
 
 async def thumbnail(redis: Redis, broadcast_id: str) -> bytes | None:
-    return cast("bytes | None", await redis.get(_key(broadcast_id, "thumbnail")))
+    return cast("bytes | None", await redis.get(key_of(broadcast_id, "thumbnail")))
 
 
 async def clock(redis: Redis, broadcast_id: str) -> Clock | None:
     """None before the first segment; an era that has none yet has no offset either."""
-    key = _key(broadcast_id, "clock")
+    key = key_of(broadcast_id, "clock")
     era, offset, pairs, at, shape = await redis.hmget(key, ["era", "offset_ms", "pairs", "at_ms", "shape"])
     if era is None or pairs is None or at is None:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from streams.cache_scripts import SHORTEST_SEGMENT_MS
+from streams.cache_writer import Writer
 from streams.clock import ClockView
 from streams.hls import fmp4
 from streams.hls.fmp4 import Frame, Init
@@ -14,7 +15,6 @@ from streams.hls.stamps import Line
 from streams.ladder import AUDIO, AUDIO_KBIT_S
 from streams.measure import Measure, Recent
 from streams.packager import Again, Packager, Withdraw
-from streams.segment_cache import Writer
 
 LOOK_S = 0.1  # how often silence is made where nothing comes
 QUIET_MS = 1000  # sound that is later than this is not waited for

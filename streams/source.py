@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from streams.cache_writer import Writer
 from streams.clock import ClockView
 from streams.hls import fmp4
 from streams.hls.fmp4 import Frame, Init
@@ -12,7 +13,6 @@ from streams.hls.pace import PAUSE_MS
 from streams.ladder import LONGEST_LISTED_GOP_S, Profile, kept_fps, longest_gop
 from streams.measure import Measure, Recent
 from streams.packager import VideoPackager
-from streams.segment_cache import Writer
 
 MEASURE_EVERY_MS = 5000
 FIRST_MEASURE_MS = 4500

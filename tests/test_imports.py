@@ -31,19 +31,22 @@ MAY_IMPORT = {
     "streams.figures": "streams.moments streams.audience streams.documents streams.models",
     "streams.thumbnails": "streams.hls streams.ladder streams.models streams.segment_cache",
     "streams.ring": "streams.hls",
-    "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts streams.metrics streams.ring",
+    "streams.segment_cache": "streams.hls streams.cache_client streams.cache_scripts",
+    "streams.cache_writer": "streams.hls streams.ladder streams.cache_client streams.cache_scripts streams.metrics streams.ring"
+    " streams.segment_cache",
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
     "streams.measure": "streams.hls",
     "streams.watch": "streams.hls streams.metrics streams.segment_cache",
-    "streams.packager": "streams.hls streams.ladder streams.clock streams.cache_scripts streams.segment_cache",
-    "streams.source": "streams.hls streams.ladder streams.measure streams.clock streams.packager streams.segment_cache",
-    "streams.sound": "streams.hls streams.ladder streams.measure streams.cache_scripts streams.clock streams.packager"
+    "streams.packager": "streams.hls streams.ladder streams.clock streams.cache_scripts streams.cache_writer"
     " streams.segment_cache",
+    "streams.source": "streams.hls streams.ladder streams.measure streams.clock streams.packager streams.cache_writer",
+    "streams.sound": "streams.hls streams.ladder streams.measure streams.cache_scripts streams.clock streams.packager"
+    " streams.cache_writer",
     "streams.child": "",
     "streams.logged": "",
     "streams.metrics": "",
     "streams.encoder": "streams.hls streams.ladder streams.ffmpeg streams.child streams.clock streams.packager streams.sound"
-    " streams.cache_client streams.source streams.segment_cache",
+    " streams.cache_client streams.cache_writer streams.source streams.segment_cache",
     "streams.models": "accounts streams.reasons",
     "streams.documents": "",
     "streams.leases": "",
@@ -66,12 +69,12 @@ MAY_IMPORT = {
     "streams.shedding": "streams.advice streams.ladder",
     "streams.load": "streams.moments"
     " streams.advice streams.announcements streams.capacity streams.deferred streams.leases streams.models"
-    " streams.metrics streams.segment_cache streams.shedding",
+    " streams.cache_writer streams.metrics streams.segment_cache streams.shedding",
     "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.models"
     " streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "streams.moments accounts streams.audience streams.database_time streams.documents"
     " streams.figures streams.notices streams.purge"
-    " streams.thumbnails streams.announcements streams.deferred streams.records"
+    " streams.thumbnails streams.announcements streams.cache_writer streams.deferred streams.records"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
     "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"

@@ -17,12 +17,13 @@ from redis.asyncio import Redis
 from accounts.models import Channel, User
 from streams import segment_cache
 from streams.cache_client import Connection
+from streams.cache_writer import Writer
 from streams.hls import fmp4
 from streams.hls.fmp4 import Frame, Init
 from streams.hls.playlist import Variant
 from streams.hls.timeline import Part
 from streams.ladder import Profile
-from streams.segment_cache import Opening, Tick, Writer
+from streams.segment_cache import Master, Opening, Tick
 
 NOW = 1_700_000_000_000  # Unix ms: rules are given their time
 PART_MS = 350
@@ -97,6 +98,18 @@ async def broadcast_id(redis: Redis) -> str:
     name = random_id()
     await segment_cache.open_broadcast(redis, opening(name))
     return name
+
+
+async def flush(redis: Redis, broadcast_id: str) -> None:
+    """As if Redis had been emptied, for this broadcast alone."""
+    keys = [key async for key in redis.scan_iter(match=f"hls:{{{broadcast_id}}}:*", count=1000)]
+    await redis.delete(*keys)
+
+
+async def sealed(redis: Redis, broadcast_id: str) -> Master:
+    master = await segment_cache.master(redis, broadcast_id)
+    assert master is not None
+    return master
 
 
 async def begun(redis: Redis, broadcast_id: str, rendition: str, epoch: int = 1) -> Writer:

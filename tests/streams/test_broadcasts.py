@@ -16,12 +16,12 @@ from redis.asyncio import Redis
 
 from accounts.models import Category, Channel
 from streams import admission, announcements, broadcasts, deferred, records, refusals, segment_cache
+from streams.cache_writer import Fenced
 from streams.documents import StreamKey, StreamMetadata, key_hash
 from streams.hls.playlist import Variant
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
 from streams.refusals import CUT_S, PublishRefused
-from streams.segment_cache import Fenced
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import begun, own_channel, part, variant
 from tests.streams.rtmp_server import RtmpServer, rtmp_server

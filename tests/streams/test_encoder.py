@@ -16,13 +16,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
 from streams import cache_client, encoder, ffmpeg, packager, segment_cache
+from streams.cache_writer import Fenced, Writer
 from streams.clock import ClockView
 from streams.encoder import Job, Outcome
 from streams.hls.fmp4 import Malformed
 from streams.hls.stamps import TURN_MS
 from streams.hls.timeline import Part
 from streams.ladder import Profile
-from streams.segment_cache import Writer
 from tests.streams.fake_ffmpeg import WAIT, Fake, fake
 from tests.streams.rig import KNOWN, PART_MS, PICTURE, TONE, begun, broadcast_id, fragments, now_ms, opening, redis
 
@@ -155,7 +155,7 @@ async def test_who_holds_its_lease_refills_a_redis_that_was_emptied(fake: Fake, 
 
 async def test_who_has_lost_its_lease_leaves_an_emptied_redis_alone(fake: Fake, redis: Redis, broadcast_id: str) -> None:
     async def prove() -> segment_cache.Opening:
-        raise segment_cache.Fenced
+        raise Fenced
 
     running = asyncio.create_task(encoder.run(job(broadcast_id, in_halves(fake)), redis, nothing, prove))
     await until_stored(redis, broadcast_id)

@@ -18,11 +18,11 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from streams import announcements, broadcasts, capacity, encoder, jobs, leases, packager, segment_cache
+from streams.cache_writer import Writer
 from streams.documents import Audience
 from streams.hls.fmp4 import Malformed
 from streams.models import Broadcast, EncodeLease
 from streams.rtmp import Stream
-from streams.segment_cache import Writer
 from streams.worker import LEAVING
 from tests.broadcasts import broadcast_of
 from tests.streams.fake_ffmpeg import WAIT, Fake, fake

@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from streams import announcements, capacity, health, leases, load, segment_cache
+from streams.cache_writer import Fenced, Writer
 from streams.models import Broadcast, EncodeLease
-from streams.segment_cache import Fenced, Writer
 from streams.shedding import RETURN_S, SECONDS
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import own_channel, part, random_id, variant

@@ -16,8 +16,9 @@ from redis.asyncio import Redis
 from streams import origin, segment_cache
 from streams.addresses import PerAddress, PerMinute
 from streams.audience import ADDRESS_VIEWERS
+from streams.cache_writer import Writer
 from streams.origin import Origin
-from streams.segment_cache import PART_TTL_S, Writer
+from streams.segment_cache import PART_TTL_S
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, part, random_id, redis, variant
 
 __all__ = ["broadcast_id", "redis"]

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from accounts.models import Channel
 from streams import purge, thumbnails
-from streams.segment_cache import Writer
+from streams.cache_writer import Writer
 from streams.thumbnails import NoPicture
 from tests.broadcasts import broadcast_of
 from tests.streams.rig import NOW, begun, broadcast_id, encoded, part, redis, variant

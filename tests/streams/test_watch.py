@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streams import segment_cache, watch
+from streams.cache_writer import Writer
 from streams.hls.playlist import Constants
-from streams.segment_cache import Writer
 from streams.watch import Timeout, Watch, Watches
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, cut, named, part, random_id, redis, variant
 
