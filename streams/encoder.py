@@ -128,9 +128,9 @@ async def _bring_back(job: Job, writer: Writer, view: clock.ClockView, prove: Ca
 def packager(job: Job, writer: Writer, view: clock.ClockView) -> Packager:
     part_ms = job.opening.part_ms
     if job.rendition == AUDIO:
-        return AudioPackager(writer, part_ms, job.now_ms, view, lambda rate, channels: silence(job.binary, rate, channels))
+        return AudioPackager(writer, part_ms, view, lambda rate, channels: silence(job.binary, rate, channels))
     kind = SourcePackager if job.rendition == SOURCE else VideoPackager
-    return kind(writer, part_ms, job.now_ms, view, job.profile, job.is_fixed)
+    return kind(writer, part_ms, view, job.profile, job.is_fixed)
 
 
 async def silence(binary: str, rate: int, channels: int) -> Silence:

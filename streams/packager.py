@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 from streams.cache_scripts import CLOCK_TOLERANCE_MS, SHORTEST_SEGMENT_MS
 from streams.cache_writer import Writer
@@ -34,11 +33,11 @@ class Again(Exception):
 class Packager(ABC):
     """What all renditions have in common: init sections, stamps on the clock's line, storing."""
 
-    def __init__(self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView) -> None:
+    def __init__(self, writer: Writer, part_ms: int, clock: ClockView) -> None:
         self.writer = writer
         self.part_ms = part_ms
-        self.now_ms = now_ms
         self.clock = clock
+        self.now_ms = clock.now_ms
         self.stored = 0
         self.patience_s: float | None = None
         self.init: Init
@@ -132,16 +131,8 @@ class Packager(ABC):
 class VideoPackager(Packager):
     """A transcode."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        part_ms: int,
-        now_ms: Callable[[], int],
-        clock: ClockView,
-        profile: Profile | None,
-        is_fixed: bool = False,
-    ) -> None:
-        super().__init__(writer, part_ms, now_ms, clock)
+    def __init__(self, writer: Writer, part_ms: int, clock: ClockView, profile: Profile | None, is_fixed: bool = False) -> None:
+        super().__init__(writer, part_ms, clock)
         self.profile = profile
         self.is_fixed = is_fixed  # the ladder is: a smaller source is no reason to withdraw
         self.listed: bool | None = None  # None: not decided

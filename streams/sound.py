@@ -35,10 +35,8 @@ MakeSilence = Callable[[int, int], Awaitable[Silence]]  # of a sample rate and a
 
 
 class AudioPackager(Packager):
-    def __init__(
-        self, writer: Writer, part_ms: int, now_ms: Callable[[], int], clock: ClockView, make_silence: MakeSilence
-    ) -> None:
-        super().__init__(writer, part_ms, now_ms, clock)
+    def __init__(self, writer: Writer, part_ms: int, clock: ClockView, make_silence: MakeSilence) -> None:
+        super().__init__(writer, part_ms, clock)
         self.make_silence = make_silence
         self.silence: Silence | None = None
         self.measure = Measure()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from streams.cache_writer import Writer
@@ -23,16 +22,8 @@ SOURCE_HEADROOM = 1.3  # a short look at a stream's bit rate, and its peak
 class SourcePackager(VideoPackager):
     """Says what the publisher sends, too."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        part_ms: int,
-        now_ms: Callable[[], int],
-        clock: ClockView,
-        profile: Profile | None,
-        is_fixed: bool = False,
-    ) -> None:
-        super().__init__(writer, part_ms, now_ms, clock, profile, is_fixed)
+    def __init__(self, writer: Writer, part_ms: int, clock: ClockView, profile: Profile | None, is_fixed: bool = False) -> None:
+        super().__init__(writer, part_ms, clock, profile, is_fixed)
         self.measure = Measure()
         self.recent = Recent()
         self.measured_ms: float = FIRST_MEASURE_MS - MEASURE_EVERY_MS

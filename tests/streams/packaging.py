@@ -40,7 +40,7 @@ async def ready(
     redis: Redis, broadcast_id: str, rendition: str, wall: Wall, profile: Profile | None = KNOWN, init: Init = H264
 ) -> VideoPackager:
     writer = await begun(redis, broadcast_id, rendition)
-    pack = (SourcePackager if rendition == "source" else VideoPackager)(writer, PART_MS, wall, ClockView(wall), profile)
+    pack = (SourcePackager if rendition == "source" else VideoPackager)(writer, PART_MS, ClockView(wall), profile)
     await pack.begin(init)
     return pack
 

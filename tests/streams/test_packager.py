@@ -201,7 +201,7 @@ async def test_a_rung_above_a_returning_smaller_source_goes_on(redis: Redis, bro
     pack = await ready(redis, broadcast_id, "480p", Wall(), profile=KNOWN)
     assert pack.init.height == 360
     wall = Wall()
-    unknown = VideoPackager(await begun(redis, broadcast_id, "480p"), PART_MS, wall, ClockView(wall), None, is_fixed=True)
+    unknown = VideoPackager(await begun(redis, broadcast_id, "480p"), PART_MS, ClockView(wall), None, is_fixed=True)
     await unknown.begin(H264)
     assert unknown.init.height == 360
 
@@ -380,7 +380,7 @@ async def test_another_init_section_gets_another_number(redis: Redis, broadcast_
 async def test_a_transcode_is_of_no_more_use_when_the_picture_has_another_size(redis: Redis, broadcast_id: str) -> None:
     wall = Wall()
     view = ClockView(wall)
-    pack = VideoPackager(await begun(redis, broadcast_id, "360p"), PART_MS, wall, view, KNOWN)
+    pack = VideoPackager(await begun(redis, broadcast_id, "360p"), PART_MS, view, KNOWN)
     await pack.begin(H264)
     await push(pack, video(0, 60), wall)
     await view.update(Clock(era=1, offset_ms=NOW, pairs=[], at_ms=wall.ms, shape=1))

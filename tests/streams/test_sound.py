@@ -39,7 +39,7 @@ async def sounding(redis: Redis, broadcast_id: str, view: ClockView, init: Init 
 
 
 async def waiting(redis: Redis, broadcast_id: str, view: ClockView, epoch: int = 1) -> AudioPackager:
-    return AudioPackager(await begun(redis, broadcast_id, "audio", epoch), PART_MS, now_ms, view, silence)
+    return AudioPackager(await begun(redis, broadcast_id, "audio", epoch), PART_MS, view, silence)
 
 
 def picture(*starts_ms: int, era: int = 0, shape: int = 0, number: int = FIRST_MSN) -> Clock:
@@ -357,7 +357,7 @@ async def test_silence_is_like_the_sound_that_was_there(redis: Redis, broadcast_
         return await silence(rate, channels)
 
     view = await view_of(0, seen_ms=900)
-    pack = AudioPackager(await begun(redis, broadcast_id, "audio"), PART_MS, now_ms, view, make)
+    pack = AudioPackager(await begun(redis, broadcast_id, "audio"), PART_MS, view, make)
     await pack.begin(Init(b"init", "audio", "mp4a.40.2", RATE, sample_rate=RATE, channels=6))
     await push(pack, sound(0, 900))
     await view.advance(0, 3000)
