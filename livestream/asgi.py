@@ -4,18 +4,20 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "livestream.settings")
-django = get_asgi_application()
+django.setup(set_prefix=False)
 
 from interactions import moderation  # noqa: E402  what follows needs the settings
 from interactions.chat import Chat  # noqa: E402
 from interactions.routing import Application  # noqa: E402
+from livestream.pages import Pages  # noqa: E402
 from streams import gate  # noqa: E402
 from streams.origin import Origin  # noqa: E402
 
-hooks = gate.Gate(django)
+pages = Pages()
+hooks = gate.Gate(pages)
 origin = Origin()
 chat = Application(Chat(moderation))
 
@@ -30,4 +32,4 @@ async def application(
     elif scope["type"] == "http" and scope["path"].startswith(gate.PATH):
         await hooks(scope, receive, send)
     else:
-        await django(scope, receive, send)
+        await pages(scope, receive, send)

@@ -67,6 +67,15 @@ class Unavailable(APIException):
         super().__init__(_("A database does not answer. Try again in a minute."))
 
 
+class Busy(APIException):
+    status_code = 503
+    default_code = "busy"
+    wait = 5  # seconds
+
+    def __init__(self) -> None:
+        super().__init__(_("Too many ask at once. Try again in a few seconds."))
+
+
 def described(error: APIException) -> dict[str, Any]:
     if isinstance(error, ValidationError):
         faults = [{"field": field, "detail": words} for field, words in flat(error.detail)]
@@ -132,7 +141,14 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """For the error that is being handled."""
-    known = translated(sys.exc_info()[1] or Exception())
+    return failed(request, translated(sys.exc_info()[1] or Exception()))
+
+
+def busy(request: HttpRequest) -> HttpResponse:
+    return failed(request, Busy())
+
+
+def failed(request: HttpRequest, known: APIException) -> HttpResponse:
     response = answer(known.status_code, str(known.detail)) if is_api(request) else defaults.server_error(request)
     response.status_code = known.status_code
     for name, value in headers(known).items():
