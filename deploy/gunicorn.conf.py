@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from livestream import connections
 from livestream.crew import Crew
 from livestream.logs import FORMATTERS
 
@@ -62,6 +63,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Workers end with their master: one that outlived it would keep the port."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def post_worker_init(worker: Any) -> None:
+    """The site is loaded by now, with its settings."""
+    connections.keep()
 
 
 def child_exit(server: Any, worker: Any) -> None:

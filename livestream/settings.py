@@ -118,6 +118,8 @@ STORAGES = {
 STORE_TIMEOUT_S = 3
 
 DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # it may have been restarted meanwhile
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
     "connect_timeout": STORE_TIMEOUT_S,
     "options": f"-c statement_timeout={STORE_TIMEOUT_S}s -c lock_timeout={STORE_TIMEOUT_S}s",
