@@ -27,6 +27,7 @@ def client(url: str) -> redis.Redis:
         connection_class=Connection,
         socket_timeout=settings.STORE_TIMEOUT_S,
         socket_connect_timeout=1,
+        driver_info=None,  # it would be read from the disk for each connection, and told in two commands
     )
 
 
