@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from accounts.models import Channel
 from streams import announcements, broadcasts, capacity, deferred, leases
 from streams.documents import StreamKey
-from streams.ingest import PublishEvent, is_older
+from streams.ingest import PublishEvent, is_older, is_same_start
 from streams.ladder import Profile, ladder
 from streams.models import Broadcast, Refusal
 from streams.refusals import TOLD, AlreadyLive, PublishRefused, refuse, usable_key
@@ -33,7 +33,6 @@ def open(event: PublishEvent, now: dt.datetime, silent: str | None = None) -> Br
     the `silent` one: its encode jobs are deferred when this returns. Raises PublishRefused."""
     try:
         key = usable_key(event, now)
-        key.update(set__last_used_at=now)
         return _admit(key, event, now, silent)
     except (PyMongoError, DatabaseError, RedisError) as error:
         raise PublishRefused("unavailable") from error
@@ -51,6 +50,7 @@ def _admit(key: StreamKey, event: PublishEvent, now: dt.datetime, silent: str | 
                 raise PublishRefused("stopped")  # it has gone meanwhile
             broadcast = _resume(last, key, event, now, silent) if last and last.is_open else _begin(channel, key, event, now)
             Refusal.objects.filter(channel=channel).delete()
+            key.update(set__last_used_at=now)
             return broadcast
     except PublishRefused as refused:
         if refused.reason in TOLD:
@@ -80,8 +80,7 @@ def _begin(channel: Channel, key: StreamKey, event: PublishEvent, now: dt.dateti
         started_at=now,
         **_session(key, event, now),
     )
-    for rendition in broadcast.ladder:
-        deferred.encode(broadcast.id, rendition)
+    deferred.encode_all(broadcast.id, broadcast.ladder)
     announcements.open(broadcast, now)
     return broadcast
 
@@ -107,13 +106,12 @@ def _session(key: StreamKey, event: PublishEvent, now: dt.datetime) -> dict[str,
 
 
 def _resume(last: Broadcast, key: StreamKey, event: PublishEvent, now: dt.datetime, silent: str | None) -> Broadcast:
-    if last.connected_at and last.session != silent:
+    if last.connected_at and last.session != silent and is_same_start(last.session, event.session):
         raise AlreadyLive(last)
     if not broadcasts.resume(last, _session(key, event, now), now):
         raise PublishRefused("stopped")  # it ended at this moment
     leases.revoke(last.pk)
     broadcast = Broadcast.objects.select_related("channel").get(pk=last.pk)
-    for rendition in announcements.encoded(broadcast):
-        deferred.encode(broadcast.id, rendition)
+    deferred.encode_all(broadcast.id, announcements.encoded(broadcast))
     announcements.resume(broadcast, now)
     return broadcast

@@ -14,9 +14,23 @@ from streams.ladder import PRIORITY
 
 def encode(broadcast_id: str, rendition: str) -> None:
     """One waiting job per rendition: a second one is a no-op. Inside a transaction it is deferred with the commit."""
+    _once(_encoding(broadcast_id, rendition), broadcast_id=broadcast_id, rendition=rendition)
+
+
+def encode_all(broadcast_id: str, renditions: list[str]) -> None:
+    """At once; where one of them waits already, each for itself."""
+    jobs = [_encoding(broadcast_id, each).make_new_job(broadcast_id=broadcast_id, rendition=each) for each in renditions]
+    try:
+        with transaction.atomic():
+            app.job_manager.batch_defer_jobs(jobs)
+    except AlreadyEnqueued:
+        for each in renditions:
+            encode(broadcast_id, each)
+
+
+def _encoding(broadcast_id: str, rendition: str) -> JobDeferrer:
     lock, priority = f"{broadcast_id}:{rendition}", PRIORITY.get(rendition, 0)
-    task = app.configure_task("encode", queue="encode", queueing_lock=lock, priority=priority)
-    _once(task, broadcast_id=broadcast_id, rendition=rendition)
+    return app.configure_task("encode", queue="encode", queueing_lock=lock, priority=priority)
 
 
 def record(broadcast_id: str, after_s: int = 0) -> None:

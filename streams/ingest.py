@@ -56,6 +56,11 @@ def parse(body: bytes, boot: str) -> PublishEvent:
     return PublishEvent(kind, f"{boot}:{client_id}", APP, fields["name"], _address(fields.get("addr", "")))
 
 
+def is_same_start(session: str, other: str) -> bool:
+    """Of the RTMP server: whoever came to it before it was started anew is gone."""
+    return session.rpartition(":")[0] == other.rpartition(":")[0]
+
+
 def is_older(session: str, than: str) -> bool:
     """Whether it began no later: the RTMP server counts its connections, from 1 again when it is started."""
     (boot, number), (other_boot, other) = (each.rsplit(":", 1) for each in (session, than))

@@ -20,12 +20,6 @@ LATEST_S = 20.0  # whoever falls silent is lost by then; another machine's clock
 LOOK_S = 0.5  # a publisher that sends anything sends some of it within that time
 
 
-async def is_gone(broadcast: Broadcast, now: dt.datetime) -> bool:
-    """The RTMP server was started anew, say; but not while it is still being let in. Raises Unreachable."""
-    assert broadcast.connected_at
-    return await _publishing(broadcast) is None and (now - broadcast.connected_at).total_seconds() >= SILENT_S
-
-
 async def is_silent(broadcast: Broadcast, now: dt.datetime) -> bool:
     """Nothing of its picture has come for SILENT_S, and no byte goes in, or it is not there. Raises Unreachable, RedisError."""
     assert broadcast.connected_at

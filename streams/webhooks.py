@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
+from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from asgiref.sync import sync_to_async
@@ -41,13 +42,18 @@ from streams.refusals import AlreadyLive, PublishRefused, refuse
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.025
+LOOKING = 9  # times as long as a look takes, until the next: one that shows hundreds takes long
 LATE_LOOK_S = 0.25
 READERS_S = 1.0  # how long the publisher waits until its encoders have connected
 ENCODER_S = 3.0  # and until any of them has started: the server gives up after 10
 TURN_S = 5.0  # where hundreds come at once, some are told to come again: served later, they would find that it has
 AT_A_TIME = 5  # in each process
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _turns = asyncio.Semaphore(AT_A_TIME)
+_asking = asyncio.Semaphore(AT_A_TIME)
 _of_network: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -63,7 +69,7 @@ async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpRespons
         metrics.hooks.labels("unreadable", error.code).inc()
         return _refusal(error.code)
     if event.kind == "publish_done":
-        await sync_to_async(_leave)(event)
+        await _asked(_leave, event)
         return JsonResponse({"code": 0})
     try:
         broadcast = await _publish(event)
@@ -79,9 +85,9 @@ async def _publish(event: ingest.PublishEvent) -> Broadcast:
     broadcast = await _admit(event)
     logged.note(broadcast=broadcast.pk)
     if not await _encoders_ready(broadcast):
-        await sync_to_async(_give_up)(broadcast, event)
+        await _asked(_give_up, broadcast, event)
         raise PublishRefused("no_encoder")
-    if not await sync_to_async(_still_there)(broadcast):
+    if not await _asked(_still_there, broadcast):
         raise PublishRefused("stopped")
     return broadcast
 
@@ -105,14 +111,8 @@ async def _admit(event: ingest.PublishEvent) -> Broadcast:
 
 
 async def _in_turn(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
-    """At once in the place of somebody whom the RTMP server does not know any more: after its restart, all come at once."""
     async with _turn(event):
-        try:
-            return await sync_to_async(_open)(event, silent)
-        except AlreadyLive as refused:
-            if not await _told(silence.is_gone, refused.broadcast):
-                raise
-            return await sync_to_async(_open)(event, refused.broadcast.session)
+        return await _asked(_open, event, silent)
 
 
 @asynccontextmanager
@@ -130,7 +130,7 @@ async def _turn(event: ingest.PublishEvent) -> AsyncIterator[None]:
 
 async def _told(look: Callable[[Broadcast, dt.datetime], Awaitable[bool]], broadcast: Broadcast) -> bool:
     try:
-        return await look(broadcast, await sync_to_async(database_time.now)())
+        return await look(broadcast, await _asked(database_time.now))
     except (rtmp.Unreachable, RedisError) as error:  # it comes again
         log.warning("whether publisher %s is silent is not known: %s", broadcast.session, type(error).__name__)
         return False
@@ -138,14 +138,14 @@ async def _told(look: Callable[[Broadcast, dt.datetime], Awaitable[bool]], broad
 
 async def _encoders_ready(broadcast: Broadcast) -> bool:
     """Wait until every encoder reads the (still silent) stream, so that none misses its first keyframe."""
-    began, wanted = time.monotonic(), len(await sync_to_async(_encoded)(broadcast))
+    began, wanted = time.monotonic(), len(await _asked(announcements.encoded, broadcast))
     while (waited := time.monotonic() - began) < READERS_S:
         looked = time.monotonic()
         if await _readers(broadcast) >= wanted:
             return True
-        await asyncio.sleep(max(LOOK_S, time.monotonic() - looked))  # what shows many takes long
+        await asyncio.sleep(max(LOOK_S, LOOKING * (time.monotonic() - looked)))
     while waited < ENCODER_S:
-        if await _readers(broadcast) or await sync_to_async(_has_encoder)(broadcast):
+        if await _readers(broadcast) or await _asked(_has_encoder, broadcast):
             return True
         await asyncio.sleep(LATE_LOOK_S)
         waited = time.monotonic() - began
@@ -161,6 +161,19 @@ async def _readers(broadcast: Broadcast) -> int:
     return stream.readers if stream else 0
 
 
+async def _asked(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Few at a time, and no connection to PostgreSQL is held while a publisher waits."""
+
+    def ask() -> T:
+        try:
+            return function(*arguments, **named)
+        finally:
+            connection.close()
+
+    async with _asking:
+        return await sync_to_async(ask)()
+
+
 def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
     who = _who(event)
     try:
@@ -172,8 +185,6 @@ def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
         if who and refused.reason == "unknown_key":
             limits.UNKNOWN_KEYS.hit(who)
         raise
-    finally:
-        connection.close()  # nothing is held while the publisher waits
 
 
 def _who(event: ingest.PublishEvent) -> str | None:
@@ -190,13 +201,6 @@ def _leave(event: ingest.PublishEvent) -> None:
 
 def _has_encoder(broadcast: Broadcast) -> bool:
     return bool(leases.live(broadcast.pk))
-
-
-def _encoded(broadcast: Broadcast) -> list[str]:
-    try:
-        return announcements.encoded(broadcast)
-    finally:
-        connection.close()
 
 
 def _give_up(broadcast: Broadcast, event: ingest.PublishEvent) -> None:

@@ -210,15 +210,12 @@ def test_a_channel_may_begin_again_when_its_last_broadcast_has_ended(key: str, n
 def test_what_cannot_be_opened_whole_is_not_opened_at_all(
     channel: Channel, key: str, now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = deferred.encode, []
+    def fails_at_last(broadcast_id: str, renditions: list[str]) -> None:
+        real(broadcast_id, renditions)
+        raise DatabaseError("the connection broke")
 
-    def fails_at_the_third(broadcast_id: str, rendition: str) -> None:
-        asked.append(rendition)
-        if len(asked) == 3:
-            raise DatabaseError("the connection broke")
-        real(broadcast_id, rendition)
-
-    monkeypatch.setattr(deferred, "encode", fails_at_the_third)
+    real = deferred.encode_all
+    monkeypatch.setattr(deferred, "encode_all", fails_at_last)
     assert refused(key, now) == "unavailable"
     assert nothing_was_opened() and page(channel) is None
 
@@ -459,3 +456,5 @@ def test_one_waiting_job_for_a_rendition_is_enough(channel: Channel) -> None:
         deferred.encode(broadcast.id, "source")
     deferred.encode(broadcast.id, "audio")
     assert [job.args["rendition"] for job in jobs()] == ["source", "audio"]
+    deferred.encode_all(broadcast.id, ["source", "360p", "audio"])
+    assert [job.args["rendition"] for job in jobs()] == ["source", "audio", "360p"]

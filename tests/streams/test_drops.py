@@ -347,6 +347,13 @@ def test_who_connected_but_never_sent_is_replaced_too(key: str, now: dt.datetime
     assert broadcasts.go_live(again.pk, after(now, 7), epoch=2)
 
 
+def test_who_came_to_a_server_that_was_started_anew_since_is_replaced_at_once(key: str, now: dt.datetime) -> None:
+    broadcast = live(key, now)
+    again = admission.open(event(key, "reboot:1"), after(now, 1))
+    assert (again.pk, again.epoch, again.state, again.session) == (broadcast.pk, 2, "reconnecting", "reboot:1")
+    assert not broadcasts.publisher_left("boot:1", after(now, 2)) and not Refusal.objects.exists()
+
+
 # --- hooks ----------------------------------------------------------------------------------------------------------------
 
 
