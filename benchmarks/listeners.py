@@ -35,6 +35,7 @@ X-Forwarded-For: 10.{a}.{b}.{c}
 """
 GRACE_S = 2.0  # after the end, for what is still on its way
 FIRST_S, LONGEST_S, WELCOME_S = 0.4, 20.0, 10.0  # as chat-retry.js and chat-connection.js have it
+LISTED = ("msg", "sys")  # what the room's log numbers here
 CLOSE, PING, PONG = 0x88, 0x89, 0x8A
 RECEIVED = 1 << 16
 
@@ -165,9 +166,9 @@ class Page:
         messages = False
         for item in items:
             kind = item["t"]
-            if kind == "msg":
-                messages = True
-                self.take_message(item, now)
+            if kind in LISTED:
+                messages |= kind == "msg"
+                self.take_listed(item, now)
             elif kind == "rx":
                 tally.reaction_frames += counts
             elif kind == "welcome":
@@ -182,12 +183,12 @@ class Page:
             self.crowd.tally.back_at.append(now)
         if self.returning and not item["reset"]:
             for missed in item["items"]:
-                self.take_message(missed, None)
+                self.take_listed(missed, None)
         elif self.returning and self.last is not None:
             self.crowd.tally.lost += item["last"] - self.last
         self.epoch, self.last, self.returning, self.failures = item["epoch"], item["last"], False, 0
 
-    def take_message(self, item: dict[str, Any], now: float | None) -> None:
+    def take_listed(self, item: dict[str, Any], now: float | None) -> None:
         """None: it was made up for, and nobody says how long that took."""
         tally, n = self.crowd.tally, item["n"]
         if self.last is None or n <= self.last:
@@ -195,6 +196,8 @@ class Page:
             return
         tally.lost += n - self.last - 1
         self.last = n
+        if item["t"] != "msg":
+            return
         sent = float(item["text"].split()[1])
         if sent >= self.crowd.plan.begin:
             tally.delivered += 1

@@ -38,7 +38,8 @@ class Fault:
         self, what: str, value: float, sign: str, holds: Callable[[float, float], bool], limit: float, unit: str
     ) -> None:
         today, met = dt.datetime.now(dt.UTC).date().isoformat(), holds(value, limit)
-        mark, measured = f"{sign} {limit:g} {unit}".strip(), f"{value:.3g} {unit}".strip()
+        shown = f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+        mark, measured = f"{sign} {limit:g} {unit}".strip(), f"{shown} {unit}".strip()
         figure = Figure(str(self.number), self.name, what, mark, measured if met else f"{measured}: **missed**", today)
         print(figure.row)
         MEASURED[figure[:3]] = figure
