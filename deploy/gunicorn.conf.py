@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from livestream import connections
 from livestream.crew import Crew
 from livestream.logs import FORMATTERS
+from livestream.postgresql.base import keep
 
 worker_class = "livestream.worker.Worker"
 keepalive = 75  # longer than the edge keeps an idle connection, so that the edge is the one to close it
@@ -67,7 +67,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """The site is loaded by now, with its settings."""
-    connections.keep()
+    keep()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -195,7 +195,7 @@ MAY_IMPORT = {
     "interactions.routing": "interactions.chat interactions.consumers",
     "livestream": "accounts interactions streams",
     "deploy": "",
-    "deploy.gunicorn": "livestream.connections livestream.crew livestream.logs",
+    "deploy.gunicorn": "livestream.crew livestream.logs livestream.postgresql",
 }
 PURE = (
     "streams.moments",
