@@ -1,4 +1,4 @@
-"""Django behind ASGI: so many requests are at work at a time, each with a thread and a connection to PostgreSQL."""
+"""Django behind ASGI: so many requests are at work at a time, each with a connection to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from livestream import problems
-from streams import gate
 
 AT_A_TIME = 16  # in each process
 TURN_S = 5.0
-UNBOUNDED = (gate.PATH, "/healthz", "/readyz")  # publishers have turns of their own; an orchestrator ends what does not answer
+INTERNAL = "/internal/"  # publishers have turns of their own
+PROBES = ("/healthz", "/readyz")  # an orchestrator ends what does not answer
 
 
 class Pages(ASGIHandler):
@@ -23,7 +23,7 @@ class Pages(ASGIHandler):
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """Called when the whole body has come: whoever sends slowly holds no turn."""
-        if request.path.startswith(UNBOUNDED):
+        if request.path.startswith(INTERNAL) or request.path in PROBES:
             return await super().get_response_async(request)
         try:
             async with asyncio.timeout(TURN_S) as waiting, self._turns:

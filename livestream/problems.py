@@ -145,7 +145,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def busy(request: HttpRequest) -> HttpResponse:
-    return failed(request, Busy())
+    """Before any middleware."""
+    response = failed(request, Busy())
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def failed(request: HttpRequest, known: APIException) -> HttpResponse:

@@ -68,8 +68,9 @@ async def test_who_waits_too_long_for_a_turn_is_told_when_to_come_again(
 async def test_hooks_and_health_need_no_turn(served: pages.Pages, view: Counted) -> None:
     first = [asked(served, "/") for _ in range(pages.AT_A_TIME)]
     await settled()
-    others = [asked(served, path) for path in ("/internal/rtmp/secret/boot/", "/healthz", "/readyz")]
+    others = [asked(served, path) for path in ("/internal/rtmp/secret/boot/", "/internal/metrics", "/healthz", "/readyz")]
+    late = asked(served, "/healthzx")
     await settled()
     assert view.here == pages.AT_A_TIME + len(others)
     view.let_go.set()
-    await asyncio.gather(*first, *others)
+    await asyncio.gather(*first, *others, late)
