@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -27,6 +28,7 @@ from streams.source import SourcePackager
 log = logging.getLogger(__name__)
 
 STEADY_S = 10.0  # an ffmpeg that ends after that is followed by another at once; the reconciler has patience with the others
+MANY, MANY_S = 5, 60.0  # so many ends in so long are a loop
 OVERTAKEN_S = 3.0  # as STEADY_S, where there is a reason to begin anew
 # ffmpeg's words
 NO_SUCH_STREAM = "matches no streams"
@@ -36,6 +38,7 @@ CANNOT_COPY = "codec not currently supported in container"
 class Outcome(Enum):
     SILENT = "the stream fell silent"
     ENDED = "ffmpeg ended"
+    CRASHING = "ffmpeg ended again and again"
     OVERTAKEN = "what it read has changed"
     WITHDRAWN = "the broadcast does without this rendition"
     FENCED = "somebody else has taken over, or the broadcast has ended"
@@ -60,6 +63,11 @@ class Attempt(NamedTuple):
 
     def complained(self, words: str) -> bool:
         return any(words in line for line in self.complaints)
+
+    @property
+    def has_failed(self) -> bool:
+        """After it had worked."""
+        return self.outcome is Outcome.ENDED and self.stored and not self.complained(NO_SUCH_STREAM)
 
     @property
     def may_be_repeated(self) -> bool:
@@ -143,9 +151,12 @@ async def silence(binary: str, rate: int, channels: int) -> Silence:
 async def _children(job: Job, writer: Writer, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Outcome:
     """One ffmpeg after the other, for as long as the next one may do what the last one could not."""
     way, first = Way(fresh=job.is_early or not await writer.sounds()), True
+    ends: deque[float] = deque(maxlen=MANY)
     while True:
         try:
             attempt = await _attempt(job, way, pack, first_part)
+            if attempt.has_failed and _are_many(ends, time.monotonic()):
+                return Outcome.CRASHING
             again = await _goes_on(job, pack, way, attempt) or (first and attempt.may_be_repeated)
         except Withdraw as reason:
             log.info("%s of %s: %s", job.rendition, job.broadcast_id, reason)
@@ -157,6 +168,12 @@ async def _children(job: Job, writer: Writer, pack: Packager, first_part: Callab
     if attempt.complaints:
         log.info("%s of %s: %s: %s", job.rendition, job.broadcast_id, attempt.outcome.value, attempt.complaints[-1])
     return attempt.outcome
+
+
+def _are_many(ends: deque[float], now: float) -> bool:
+    """With the one that is noted here."""
+    ends.append(now)
+    return len(ends) == MANY and now - ends[0] <= MANY_S
 
 
 async def _attempt(job: Job, way: Way, pack: Packager, first_part: Callable[[], Awaitable[None]]) -> Attempt:

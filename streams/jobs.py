@@ -108,7 +108,8 @@ async def encode(context: JobContext, broadcast_id: str, rendition: str) -> str:
 
 
 def _release(broadcast_id: str, rendition: str, epoch: int, outcome: Outcome, steady: bool) -> None:
-    failed, withdrawn = outcome is Outcome.ENDED, outcome is Outcome.WITHDRAWN
+    failed = leases.GIVE_UP_FAILURES if outcome is Outcome.CRASHING else int(outcome is Outcome.ENDED)
+    withdrawn = outcome is Outcome.WITHDRAWN
     leases.release(broadcast_id, rendition, epoch, failed=failed, steady=steady, withdrawn=withdrawn)
     deferred.reconcile()
 

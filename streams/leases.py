@@ -51,7 +51,7 @@ RELEASE = """
 UPDATE streams_encodelease
 SET expires_at = clock_timestamp(), suspect_since = clock_timestamp() - interval '1 second' * %(head_start)s,
     withdrawn = %(withdrawn)s,
-    failures = CASE WHEN %(failed)s AND %(steady)s THEN 1 WHEN %(failed)s THEN failures + 1 ELSE 0 END
+    failures = CASE WHEN %(failed)s = 0 THEN 0 WHEN %(steady)s THEN %(failed)s ELSE failures + %(failed)s END
 WHERE broadcast_id = %(broadcast)s AND rendition = %(rendition)s AND epoch = %(epoch)s
 """
 
@@ -171,9 +171,9 @@ def renew(broadcast_id: str, rendition: str, epoch: int, ttl_s: float = TTL_S) -
 
 
 def release(
-    broadcast_id: str, rendition: str, epoch: int, failed: bool = False, steady: bool = False, withdrawn: bool = False
+    broadcast_id: str, rendition: str, epoch: int, failed: int = 0, steady: bool = False, withdrawn: bool = False
 ) -> None:
-    """Let a successor begin, at once unless the job failed; one that was steady before it failed begins a new row of failures.
+    """Let a successor begin, at once unless the job FAILED so many times; where it was steady before, that begins a new row.
 
     A withdrawn rendition has no successor.
     """

@@ -243,7 +243,7 @@ def test_a_returning_publishers_jobs_need_not_wait_for_the_old_ones(key: str, no
 
 def test_failures_of_the_last_sessions_encoders_are_forgiven(key: str, now: dt.datetime) -> None:
     broadcast = live(key, now)
-    leases.release(broadcast.id, "source", leases.claim(broadcast.id, "source", "one"), failed=True)
+    leases.release(broadcast.id, "source", leases.claim(broadcast.id, "source", "one"), failed=1)
     broadcasts.publisher_left("boot:1", after(now, 10))
     admission.open(event(key, "boot:2"), after(now, 20))
     assert EncodeLease.objects.get().failures == 0

@@ -331,6 +331,17 @@ async def test_an_ffmpeg_that_ends_after_long_is_followed_by_another_at_once(
     assert sum(part.duration_ms for part in found) == pytest.approx(10_000, abs=100)
 
 
+async def test_an_ffmpeg_that_ends_five_times_in_a_minute_is_not_followed_by_another(
+    fake: Fake, redis: Redis, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "STEADY_S", 0)
+    files = [fake.file(fragments(f"{PICTURE} -output_ts_offset {6 * turn}")) for turn in range(6)]
+    turns = " ".join(f"{turn}) cat {file} ;;" for turn, file in enumerate(files, 1))
+    binary = fake.program(f"case $(wc -l < {quote(str(fake.pids))}) in {turns} esac; exit 1")
+    assert await run(job(broadcast_id, binary), redis) is Outcome.CRASHING
+    assert len(fake.started()) == 5
+
+
 async def test_a_picture_of_another_size_begins_an_era_with_a_new_ffmpeg(fake: Fake, redis: Redis, broadcast_id: str) -> None:
     other = fragments(PICTURE.replace("160x90", "320x180") + " -output_ts_offset 6")
     seen = "echo '#extradata 0,    40, aaaaaaaa' >&2; echo '0, 0, 0, 33, 99, 1234, S=1,  40, aaaaaaaa' >&2"

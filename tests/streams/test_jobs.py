@@ -197,6 +197,17 @@ async def test_a_job_that_ran_for_long_begins_a_new_row_of_failures(
     assert (await lease(broadcast)).failures == 1
 
 
+async def test_a_job_whose_ffmpeg_ended_again_and_again_has_used_up_its_tries(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crashing(*_: object) -> encoder.Outcome:
+        return encoder.Outcome.CRASHING
+
+    monkeypatch.setattr(encoder, "run", crashing)
+    assert await encode(broadcast) == "ffmpeg ended again and again"
+    assert (await lease(broadcast)).failures == leases.GIVE_UP_FAILURES
+
+
 async def test_a_rendition_that_is_held_is_not_encoded_twice(broadcast: Broadcast, fake: Fake, settings: Settings) -> None:
     picture(fake, settings, WAIT)
     await ask(leases.claim, broadcast.id, "source", "another")

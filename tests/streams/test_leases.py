@@ -82,7 +82,7 @@ def test_a_lapsed_lease_is_overdue_at_the_second_look(broadcast: Broadcast) -> N
 def test_failures_in_a_row_wait_ever_longer(broadcast: Broadcast) -> None:
     for failures in range(1, 4):
         epoch = leases.claim(broadcast.id, "source", "one")
-        leases.release(broadcast.id, "source", epoch, failed=True)
+        leases.release(broadcast.id, "source", epoch, failed=1)
         assert leases.overdue() == []
         lapse(broadcast, seconds=leases.FIRST_RETRY_S * 2**failures + 0.1)
         assert leases.overdue() == [(broadcast.id, "source", failures)]

@@ -182,7 +182,7 @@ def test_where_nobody_publishes_nothing_changes(broadcast: Broadcast, now: dt.da
 
 def test_what_keeps_failing_is_said_on_the_dashboard(broadcast: Broadcast, now: dt.datetime) -> None:
     for _ in range(leases.GIVE_UP_FAILURES):
-        leases.release(broadcast.pk, "480p", EncodeLease.objects.get(rendition="480p").epoch, failed=True)
+        leases.release(broadcast.pk, "480p", EncodeLease.objects.get(rendition="480p").epoch, failed=1)
     load.give_up(broadcast.pk, "480p", now)
     assert listed(broadcast) == ["source", "audio", "360p", "720p"]
     assert health.advice_of(broadcast)[-1] == "failed_quality:480p"
