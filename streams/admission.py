@@ -29,8 +29,9 @@ PART_MS = {Channel.Latency.ULTRA: 220, Channel.Latency.LOW: 350, Channel.Latency
 
 
 def open(event: PublishEvent, now: dt.datetime, silent: str | None = None) -> Broadcast:
-    """Check the key and begin a broadcast, or go on with the one that waits for its publisher, or whose publisher's session is
-    the `silent` one: its encode jobs are deferred when this returns. Raises PublishRefused."""
+    """Check the key and begin a broadcast, or go on with the one that waits for its publisher, whose publisher's session is the
+    `silent` one, or who came to another start of the RTMP server: its encode jobs are deferred when this returns. Raises
+    PublishRefused."""
     try:
         key = usable_key(event, now)
         return _admit(key, event, now, silent)
@@ -48,9 +49,9 @@ def _admit(key: StreamKey, event: PublishEvent, now: dt.datetime, silent: str | 
                 return last  # asked twice
             if last and is_older(event.session, last.session):
                 raise PublishRefused("stopped")  # it has gone meanwhile
+            key.update(set__last_used_at=now)
             broadcast = _resume(last, key, event, now, silent) if last and last.is_open else _begin(channel, key, event, now)
             Refusal.objects.filter(channel=channel).delete()
-            key.update(set__last_used_at=now)
             return broadcast
     except PublishRefused as refused:
         if refused.reason in TOLD:

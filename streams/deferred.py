@@ -18,7 +18,7 @@ def encode(broadcast_id: str, rendition: str) -> None:
 
 
 def encode_all(broadcast_id: str, renditions: list[str]) -> None:
-    """At once; where one of them waits already, each for itself."""
+    """As `encode`, at once; where one of them waits already, each for itself."""
     jobs = [_encoding(broadcast_id, each).make_new_job(broadcast_id=broadcast_id, rendition=each) for each in renditions]
     try:
         with transaction.atomic():
