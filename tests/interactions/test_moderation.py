@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from accounts.models import Channel, Follow, ModAction, User
@@ -405,6 +406,13 @@ def test_an_author_is_known_by_name_role_and_age(channel: Channel, alice: User, 
     assert (author.follows_since, author.joined_at) == (follow.created_at, bob.date_joined)
     assert moderation.author("alice", alice.pk).role == "owner"
     assert moderation.author("alice", carol.pk).role == "staff"
+
+
+def test_a_right_to_moderate_counts_with_staff_status_only(channel: Channel, bob: User) -> None:
+    bob.user_permissions.add(Permission.objects.get(codename="moderate_site"))
+    assert moderation.author("alice", bob.pk).role is None
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    assert moderation.author("alice", bob.pk).role == "staff"
 
 
 def test_a_name_without_a_channel_is_one_that_no_channel_can_have(channel: Channel) -> None:
