@@ -78,7 +78,7 @@ def segments_redis(instance: Instance, url: str) -> Program:
 
 
 def control_redis(instance: Instance, url: str) -> Program:
-    return redis(instance, "redis-control", url, "save ''\nappendonly yes\nmaxmemory-policy noeviction\n")
+    return redis(instance, "redis-control", url, "save ''\nappendonly yes\nmaxmemory 512mb\nmaxmemory-policy noeviction\n")
 
 
 def redis(instance: Instance, name: str, url: str, policy: str) -> Program:
