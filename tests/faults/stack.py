@@ -15,6 +15,7 @@ from xmlrpc.client import ServerProxy
 
 import psycopg
 import pytest
+import redis
 
 from deploy.local.instance import CHECKOUT, Instance, read_env
 from tests.e2e.processes import below, read
@@ -22,6 +23,7 @@ from tests.e2e.streamer import Cast
 from tests.live import Site
 
 STOPPING_S = 60
+TINY = "1mb"  # less than a Redis takes without a key
 MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
 
 
@@ -86,6 +88,17 @@ class Stack:
         held = "SELECT rendition, epoch FROM streams_encodelease WHERE broadcast_id = %s AND expires_at >= clock_timestamp()"
         with psycopg.connect(self.site.env["DATABASE_URL"]) as connection:
             return dict(connection.execute(held, [broadcast_id]).fetchall())
+
+
+@contextmanager
+def without_room(redis_url: str) -> Iterator[None]:
+    with redis.Redis.from_url(redis_url) as client:
+        limit = client.config_get("maxmemory")["maxmemory"]
+        client.config_set("maxmemory", TINY)
+        try:
+            yield
+        finally:
+            client.config_set("maxmemory", limit)
 
 
 def encoders(worker: int) -> list[int]:

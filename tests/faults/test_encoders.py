@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
@@ -19,6 +20,7 @@ from tests.e2e.publisher import TONE, picture
 from tests.e2e.streamer import Streamer
 from tests.e2e.waiting import until
 from tests.faults.encoders import announced, another_encoder, ffmpegs, leave, own
+from tests.faults.figures import Fault
 from tests.faults.probe import Probe
 
 __all__ = ["alice", "cast"]
@@ -43,7 +45,7 @@ def settle(probe: Probe) -> None:
 
 
 def test_an_encoder_that_is_stopped_hands_over_without_a_gap(alice: Streamer, client: httpx.Client) -> None:
-    site = alice.site
+    site, fault = alice.site, Fault(13, "an encoder that is told to stop beside another, twice")
     with alice.on_air(inputs=SMALL), another_encoder(site) as successor:
         stream = Stream(alice, client)
         target_s = stream.media("360p").parsed.target_duration
@@ -58,14 +60,15 @@ def test_an_encoder_that_is_stopped_hands_over_without_a_gap(alice: Streamer, cl
             leave(successor)
             until(lambda: len(ffmpegs(last)) == RENDITIONS and not ffmpegs(successor), HANDED_OVER_S)
             settle(seen)
-        for probe in (seen, heard):
-            assert probe.stood_s <= target_s
-            assert len(probe.eras) == 1 and probe.gaps == set() and probe.falls == []
-            assert not probe.ended and not probe.refusals
+        both = (seen, heard)
+        fault.at_most("picture or sound stood still", max(probe.stood_s for probe in both), target_s, "s")
+        fault.at_most("gaps and discontinuities", sum(len(probe.gaps) + len(probe.eras) - 1 for probe in both), 0)
+        assert not any(probe.falls or probe.ended or probe.refusals for probe in both)
 
 
 @pytest.mark.long
 def test_a_rendition_whose_ffmpeg_always_fails_is_left_out_alone(alice: Streamer, client: httpx.Client, tmp_path: Path) -> None:
+    fault = Fault(3, "an ffmpeg that fails each time")
     with paused(alice.site, "manage.py runencoder"):
         binary, broken, starts = failing(tmp_path)
         with another_encoder(alice.site, FFMPEG=str(binary)) as encoder, alice.on_air(inputs=MEDIUM, seconds=120):
@@ -77,12 +80,16 @@ def test_a_rendition_whose_ffmpeg_always_fails_is_left_out_alone(alice: Streamer
                 broken.touch()
                 [pid] = [pid for pid, command in ffmpegs(encoder).items() if is_of("480p", command)]
                 os.kill(pid, signal.SIGKILL)
+                began = time.monotonic()
                 until(lambda: failed.refusals["404"], GIVEN_UP_S, alice.dashboard)
+                fault.at_most("its rendition is given up", time.monotonic() - began, GIVEN_UP_S, "s")
             assert set(failed.refusals) == {"404"}
-            assert other.stood_s <= stream.media("360p").parsed.target_duration and not other.refusals
+            target_s = stream.media("360p").parsed.target_duration
+            fault.at_most("another rendition stood still", other.stood_s, target_s, "s")
+            assert not other.refusals
             assert "480p" not in Stream(alice, client).renditions
             assert "encoder of 480p keeps failing" in alice.dashboard()
-            assert len(starts.read_text().splitlines()) <= MOST_STARTS
+            fault.at_most("its starts", len(starts.read_text().splitlines()), MOST_STARTS)
 
 
 def is_of(rendition: str, command: str) -> bool:

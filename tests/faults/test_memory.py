@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import httpx
 import pytest
-import redis
 
 from tests.e2e.streamer import Cast
 from tests.e2e.waiting import until
 from tests.faults.cgroup import cgroup
 from tests.faults.figures import Fault
 from tests.faults.probe import Probe
-from tests.faults.stack import Stack, cast, encoders, running, site, stack
+from tests.faults.stack import Stack, cast, encoders, running, site, stack, without_room
 from tests.faults.viewer import Viewer
 from tests.faults.watched import SETTLED_SEGMENTS, since, wait, watched
 
@@ -28,18 +26,6 @@ RESTARTED_S = 5
 STEADY_S = 10  # an ffmpeg that has run for so long is followed by another at once
 PATIENCE_S = 40
 BALLOON_MIB = 24
-TINY = "1mb"  # less than it takes without a key
-
-
-@contextmanager
-def without_room(stack: Stack) -> Iterator[None]:
-    with redis.Redis.from_url(stack.site.env["SEGMENTS_REDIS_URL"]) as client:
-        limit = client.config_get("maxmemory")["maxmemory"]
-        client.config_set("maxmemory", TINY)
-        try:
-            yield
-        finally:
-            client.config_set("maxmemory", limit)
 
 
 def test_redis_segments_without_room_costs_a_pause(cast: Cast, stack: Stack, client: httpx.Client) -> None:
@@ -48,7 +34,7 @@ def test_redis_segments_without_room_costs_a_pause(cast: Cast, stack: Stack, cli
     with watched(alice, client, kind=Viewer) as air:
         assert isinstance(viewer := air.probe, Viewer)
         working = stack.pid("encoder")
-        with without_room(stack):
+        with without_room(stack.site.env["SEGMENTS_REDIS_URL"]):
             wait(FULL_S)
         began, newest = time.monotonic(), viewer.newest
         until(lambda: air.is_current and viewer.newest > newest, PATIENCE_S, lambda: (newest, viewer))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx
+import psycopg
 import pymongo
 import pytest
 import redis
@@ -16,13 +17,13 @@ from tests.e2e.chatter import Chatter, chatting
 from tests.e2e.streamer import Cast, Streamer
 from tests.e2e.waiting import until
 from tests.faults.figures import Fault
-from tests.faults.stack import Stack, cast, encoders, site, stack
+from tests.faults.stack import Stack, cast, encoders, site, stack, without_room
 from tests.faults.watched import RENDITION, SMALL, since, unaffected, wait, watched
 
 __all__ = ["cast", "site", "stack"]
 pytestmark = pytest.mark.long
 
-PAUSED_S, AWAY_S = 20, 60
+PAUSED_S, FULL_S, AWAY_S = 20, 20, 60
 POSTGRESQL_AWAY_S, BOTH_AWAY_S = 120, 20
 PATIENCE_S = 40
 TARGETS = 2
@@ -30,6 +31,7 @@ REFUSED_S = 10
 BACK_S = 15
 DOCUMENT_S = 140  # by then the job has tried again
 ENOUGH_S = 300
+MEANWHILE = "said while PostgreSQL was away"
 
 
 @pytest.fixture
@@ -116,6 +118,26 @@ def test_redis_control_away_costs_the_chat_a_pause(
             fault.at_most("acknowledged messages lost", len(set(said) - heard), 0)
 
 
+def test_redis_control_without_room_costs_the_chat_a_pause(
+    alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
+) -> None:
+    fault = Fault(10, f"Redis `control` at its memory limit for {FULL_S} s")
+    with watched(alice, client, ENOUGH_S) as air, all_chatting(alice, alice, mallory) as [owner, other]:
+        said = [owner.say("before")["n"]]
+        with without_room(stack.site.env["CONTROL_REDIS_URL"]):
+            began = time.monotonic()
+            assert owner.say("meanwhile")["code"] == "busy"
+            fault.at_most("a writer is told", since(began), REFUSED_S, "s")
+            wait(FULL_S - since(began))
+            unaffected(fault, air, alice)
+        began = time.monotonic()
+        said.append(until(lambda: other.spoken("after"), PATIENCE_S))
+        fault.at_most("the chat goes on", since(began), BACK_S, "s")
+        with chatting(alice.site, alice.name) as late:
+            heard = {item.get("n") for item in late.hello()["items"]}
+            fault.at_most("acknowledged messages lost", len(set(said) - heard), 0)
+
+
 def test_mongodb_away_costs_nobody_who_is_live_anything(
     alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
 ) -> None:
@@ -153,22 +175,32 @@ def log_in(client: httpx.Client, stack: Stack) -> float:
     return since(began)
 
 
+def is_archived(stack: Stack, text: str) -> bool:
+    with psycopg.connect(stack.site.env["DATABASE_URL"]) as connection:
+        return bool(connection.execute("SELECT FROM interactions_message WHERE text = %s", [text]).fetchall())
+
+
 def test_postgresql_away_costs_nobody_who_is_live_anything(
     alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
 ) -> None:
     fault = Fault(8, "PostgreSQL away for 120 s")
-    with watched(alice, client, ENOUGH_S) as air:
+    with watched(alice, client, ENOUGH_S) as air, all_chatting(alice, alice, mallory) as [owner, other]:
         count = len(encoders(stack.pid("encoder")))
         with stack.away("postgres"):
             began = time.monotonic()
             refused(fault, mallory)
             fault.at_most("a login is refused", log_in(client, stack), REFUSED_S, "s")
+            assert owner.spoken(MEANWHILE)
+            assert other.find(lambda item: item.get("text") == MEANWHILE)
             wait(POSTGRESQL_AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
         with mallory.on_air(inputs=SMALL):
             fault.at_most("another publisher is live again", since(began), BACK_S, "s")
-        until(lambda: len(stack.leases(air.id)) == count, PATIENCE_S)
+            another = str(mallory.state()["id"])
+        until(lambda: is_archived(stack, MEANWHILE), PATIENCE_S)
+        fault.at_most("what was said meanwhile is in the archive", since(began), PATIENCE_S, "s")
+        until(lambda: len(stack.leases(air.id)) == count and not stack.leases(another), PATIENCE_S)
         fault.at_most("encoders more than renditions", len(encoders(stack.pid("encoder"))) - count, 0)
         unaffected(fault, air, alice)
 
