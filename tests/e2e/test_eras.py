@@ -147,7 +147,7 @@ def test_a_publisher_that_is_cut_off_and_comes_again_is_shown_without_a_reload(w
 
 
 @pytest.mark.long
-def test_what_redis_has_forgotten_of_a_broadcast_begins_anew(watcher: Watcher, alice: Streamer) -> None:
+def test_what_redis_has_forgotten_of_a_broadcast_its_encoders_bring_back(watcher: Watcher, alice: Streamer) -> None:
     watcher.open(alice)
     with alice.on_air(inputs=SMALL):
         watcher.watch(SETTLED_S)
@@ -160,7 +160,7 @@ def test_what_redis_has_forgotten_of_a_broadcast_begins_anew(watcher: Watcher, a
             assert watcher.seen["still"] < LATER_S, watcher.seen
             after = stream.conforming()
         for name in before:
-            assert after[name].segments[0].msn > before[name].segments[-1].msn, name
+            assert after[name].segments[0].msn <= before[name].segments[-1].msn < after[name].segments[-1].msn, name
     assert not watcher.errors
 
 
