@@ -21,7 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What the site does wrong it does again; what another's work on the processor did is over."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.fault)
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
