@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import hmac
 import ipaddress
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
@@ -98,7 +97,7 @@ async def _admit(event: ingest.PublishEvent) -> Broadcast:
         return await _in_turn(event)
     except AlreadyLive as refused:
         first = refused.broadcast
-        if not await _told(silence.is_silent, first):
+        if not await _is_silent(first):
             raise
     broadcast = await _in_turn(event, first.session)
     log.info("publisher %s takes the place of %s, which is silent", event.session, first.session)
@@ -128,9 +127,9 @@ async def _turn(event: ingest.PublishEvent) -> AsyncIterator[None]:
         raise PublishRefused("unavailable") from None
 
 
-async def _told(look: Callable[[Broadcast, dt.datetime], Awaitable[bool]], broadcast: Broadcast) -> bool:
+async def _is_silent(broadcast: Broadcast) -> bool:
     try:
-        return await look(broadcast, await _asked(database_time.now))
+        return await silence.is_silent(broadcast, await _asked(database_time.now))
     except (rtmp.Unreachable, RedisError) as error:  # it comes again
         log.warning("whether publisher %s is silent is not known: %s", broadcast.session, type(error).__name__)
         return False
