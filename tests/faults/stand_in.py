@@ -4,8 +4,6 @@ that its picture has come. It runs beside a site.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +13,9 @@ from django.utils import timezone
 
 from streams import broadcasts
 from streams.models import Broadcast
-from tests.live import CHECKOUT, Site
+from tests.faults.stack import MANAGE, Stack, running
 
 LOOK_S = 0.2
-ENDING_S = 10
 PUBLISHED = "state IN ('publishing', 'live', 'reconnecting') AND connected_at IS NOT NULL"
 CLAIM_ALL = f"""
 INSERT INTO streams_encodelease (broadcast_id, rendition, epoch, worker, expires_at, failures, withdrawn)
@@ -31,16 +28,11 @@ WHERE streams_encodelease.expires_at < clock_timestamp()
 
 
 @contextmanager
-def standing_in(site: Site) -> Iterator[None]:
+def standing_in(stack: Stack) -> Iterator[None]:
     program = "from tests.faults.stand_in import hold; hold()"
-    command = [sys.executable, str(CHECKOUT / "manage.py"), "shell", "--no-imports", "--command", program]
-    process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], env=site.environment)
-    try:
+    with stack.beside("stand-in", [*MANAGE, "shell", "--no-imports", "--command", program]) as pid:
         yield
-        assert process.poll() is None, "it has ended: its words are above"
-    finally:
-        process.kill()
-        process.wait(ENDING_S)
+        assert running([pid]), "it has ended: its words are in its log"
 
 
 def hold() -> None:

@@ -74,7 +74,7 @@ def test_all_come_back_when_all_were_cut_off_at_once(stack: Stack) -> None:
     site, crowd = stack.site, made(stack.site, PUBLISHERS, CHATTERS)
     with (
         stack.away("encoder"),
-        standing_in(site),
+        standing_in(stack),
         Publishers(site.rtmp_url, crowd.keys, PUBLISHERS_PER_S) as publishers,
         Connections(site) as postgres,
     ):
