@@ -46,14 +46,14 @@ def look(streams: dict[str, Stream] | None, now: dt.datetime) -> None:
     """`streams` is None where the RTMP server does not say what is published."""
     live = list(Broadcast.objects.filter(state__in=Broadcast.OPEN).select_related("channel"))
     shown = _shown(live, now)
+    if streams is not None:
+        _notice_publishers(live, streams, now)
     for broadcast in live:
         pictured_at = sight.since(shown[broadcast.id].pictured_at)
         if streams is None:
             reason = verdict_unseen(broadcast, now, pictured_at)
         else:
-            stream = streams.get(broadcast.ingest_name)
-            _notice_publisher(broadcast, stream, now)
-            reason = verdict(broadcast, stream, now, pictured_at)
+            reason = verdict(broadcast, streams.get(broadcast.ingest_name), now, pictured_at)
         if reason:
             log.info("broadcast %s: %s", broadcast.id, reason)
             _carry_out(broadcast, reason, now)
@@ -66,22 +66,19 @@ def look(streams: dict[str, Stream] | None, now: dt.datetime) -> None:
 
 
 def _shown(live: list[Broadcast], now: dt.datetime) -> dict[str, Shown]:
-    async def read(redis: Redis) -> dict[str, Shown]:
-        return {broadcast.id: await _read(redis, broadcast) for broadcast in live}
+    async def read(redis: Redis) -> list[tuple[dict[str, Any] | None, int | None]]:
+        return await segment_cache.looks(redis, [(broadcast.id, broadcast.channel.name) for broadcast in live])
 
     try:
-        return segment_cache.with_segments(read)
+        found = segment_cache.with_segments(read)
     except RedisError as error:
         log.warning("segments Redis: %s", type(error).__name__)
         sight.blind_at = now
         return {broadcast.id: Shown(announcements.page(broadcast, broadcast.started_at)) for broadcast in live}
-
-
-async def _read(redis: Redis, broadcast: Broadcast) -> Shown:
-    master = await segment_cache.master(redis, broadcast.id)
-    pictured_ms = master.pictured_ms if master else None
-    at = None if pictured_ms is None else moment(pictured_ms)
-    return Shown(await segment_cache.shown(redis, broadcast.channel.name), at)
+    return {
+        broadcast.id: Shown(page, None if pictured_ms is None else moment(pictured_ms))
+        for broadcast, (page, pictured_ms) in zip(live, found, strict=True)
+    }
 
 
 def _correct_page(broadcast: Broadcast, page: dict[str, Any] | None, now: dt.datetime) -> None:
@@ -105,14 +102,19 @@ def _carry_out(broadcast: Broadcast, reason: str, now: dt.datetime) -> None:
         broadcasts.lose(broadcast, reason, now)
 
 
-def _notice_publisher(broadcast: Broadcast, stream: Stream | None, now: dt.datetime) -> None:
-    if broadcast.is_waiting:
-        return
-    if stream and stream.publisher:
-        if broadcast.missing_since:
-            Broadcast.objects.filter(pk=broadcast.pk).update(missing_since=None)
-    elif broadcast.missing_since is None:
-        Broadcast.objects.filter(pk=broadcast.pk).update(missing_since=now)
+def _notice_publishers(live: list[Broadcast], streams: dict[str, Stream], now: dt.datetime) -> None:
+    """Where the RTMP server has just been started anew, all are gone at once."""
+    connected = [broadcast for broadcast in live if not broadcast.is_waiting]
+    came = [broadcast.pk for broadcast in connected if broadcast.missing_since and _publishes(broadcast, streams)]
+    left = [broadcast.pk for broadcast in connected if not (broadcast.missing_since or _publishes(broadcast, streams))]
+    for found, since in ((came, None), (left, now)):
+        if found:
+            Broadcast.objects.filter(pk__in=found).update(missing_since=since)
+
+
+def _publishes(broadcast: Broadcast, streams: dict[str, Stream]) -> bool:
+    stream = streams.get(broadcast.ingest_name)
+    return stream is not None and stream.publisher is not None
 
 
 def verdict_unseen(broadcast: Broadcast, now: dt.datetime, pictured_at: dt.datetime | None) -> str | None:

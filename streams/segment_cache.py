@@ -152,6 +152,18 @@ async def shown(redis: Redis, channel: str) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
+async def looks(redis: Redis, broadcasts: list[tuple[str, str]]) -> list[tuple[dict[str, Any] | None, int | None]]:
+    """Of each, by its id and its channel's name: what the page shows, and when the last part of a picture was stored (Unix ms).
+    One round trip for all."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for broadcast_id, channel in broadcasts:
+            pipe.get(f"live:{{{channel}}}")
+            pipe.hget(key_of(broadcast_id, "master"), "pictured_ms")
+        found = await pipe.execute()
+    pairs = zip(found[::2], found[1::2], strict=True)
+    return [(page and json.loads(page), None if at is None else int(at)) for page, at in pairs]
+
+
 # --- what encode jobs have measured ---------------------------------------------------------------------------------------
 
 
@@ -186,7 +198,6 @@ class Master:
     variants: list[Variant] | None  # None: not sealed yet
     absent: list[str]
     ended: bool
-    pictured_ms: int | None  # when the last part of a picture was stored, Unix
 
     @property
     def constants(self) -> Constants | None:
@@ -205,7 +216,6 @@ async def master(redis: Redis, broadcast_id: str) -> Master | None:
         variants=None if sealed is None else [Variant(**json.loads(reports[n])) for n in sealed.split(",") if n],
         absent=[n for n, report in reports.items() if report == "absent"],
         ended="ended" in fields,
-        pictured_ms=int(fields["pictured_ms"]) if "pictured_ms" in fields else None,
     )
 
 

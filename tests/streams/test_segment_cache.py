@@ -127,6 +127,17 @@ async def test_a_page_is_shown_and_announced(redis: Redis) -> None:
     assert await segment_cache.shown(redis, name) == {"n": 1, "state": "live"}
 
 
+async def test_of_many_broadcasts_is_read_at_once_what_is_shown_and_when_their_pictures_came(
+    redis: Redis, broadcast_id: str
+) -> None:
+    name, other = f"alice_{random_id()}", random_id()
+    await (await begun(redis, broadcast_id, "source")).store(part(10), b"one", NOW)
+    await segment_cache.show(redis, name, {"n": 1, "state": "live"})
+    found = await segment_cache.looks(redis, [(broadcast_id, name), (other, f"bob_{other}")])
+    assert found == [({"n": 1, "state": "live"}, NOW), (None, None)]
+    assert await segment_cache.looks(redis, []) == []
+
+
 async def test_the_end_is_the_last_word_about_a_broadcast(redis: Redis) -> None:
     name = f"alice_{random_id()}"
     live, ended = {"id": "one", "state": "live"}, {"id": "one", "state": "ended", "over": True}
