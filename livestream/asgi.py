@@ -13,11 +13,10 @@ from interactions import moderation  # noqa: E402  what follows needs the settin
 from interactions.chat import Chat  # noqa: E402
 from interactions.routing import Application  # noqa: E402
 from livestream.pages import Pages  # noqa: E402
-from streams import gate  # noqa: E402
+from streams import webhooks  # noqa: E402
 from streams.origin import Origin  # noqa: E402
 
 pages = Pages()
-hooks = gate.Gate(pages)
 origin = Origin()
 chat = Application(Chat(moderation))
 
@@ -29,7 +28,7 @@ async def application(
         await origin(scope, receive, send)
     elif scope["type"] == "websocket":
         await chat(scope, receive, send)
-    elif scope["type"] == "http" and scope["path"].startswith(gate.PATH):
-        await hooks(scope, receive, send)
+    elif scope["type"] == "http" and scope["path"].startswith(webhooks.PATH):
+        await webhooks.hook(scope, receive, send)
     else:
         await pages(scope, receive, send)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from livestream import problems
+from streams.turns import NoTurn, Turns
 
 AT_A_TIME = 16  # in each process
 TURN_S = 5.0
-INTERNAL = "/internal/"  # publishers have turns of their own
 PROBES = ("/healthz", "/readyz")  # an orchestrator ends what does not answer
+METRICS = "/internal/metrics"
 
 
 class Pages(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
-        self._turns = asyncio.Semaphore(AT_A_TIME)
+        self._turns = Turns(AT_A_TIME, TURN_S)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """Called when the whole body has come: whoever sends slowly holds no turn."""
-        if request.path.startswith(INTERNAL) or request.path in PROBES:
+        if request.path.startswith(METRICS) or request.path in PROBES:
             return await super().get_response_async(request)
         try:
-            async with asyncio.timeout(TURN_S) as waiting, self._turns:
-                waiting.reschedule(None)
+            async with self._turns.turn():
                 return await super().get_response_async(request)
-        except TimeoutError:
+        except NoTurn:
             return problems.busy(request)

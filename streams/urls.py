@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from streams import embed, following, past, report_views, stream_keys, stream_page, views, webhooks
+from streams import embed, following, past, report_views, stream_keys, stream_page, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -22,5 +22,4 @@ urlpatterns = [
     path("dashboard/broadcasts/<slug:broadcast_id>/", past.broadcast, name="past_broadcast"),
     path("following/", following.following, name="following"),
     path("api/v1/", include("streams.api.urls")),
-    path("internal/rtmp/<str:secret>/<slug:boot>/", webhooks.rtmp_hook),
 ]

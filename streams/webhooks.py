@@ -1,224 +1,115 @@
-"""What the RTMP server asks: may this publisher come in, and what shall its stream be called?"""
+"""What the RTMP server asks, ahead of Django: may this publisher come in, and what shall its stream be called?
+
+Publishers come back by the hundred: the middleware of pages would hold a thread for each while it waits for its encoders.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import ipaddress
+import json
 import logging
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
-from typing import ParamSpec, TypeVar
-from weakref import WeakValueDictionary
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
-from redis.exceptions import RedisError
 
-from streams import (
-    admission,
-    announcements,
-    broadcasts,
-    database_time,
-    gate,
-    ingest,
-    leases,
-    limits,
-    logged,
-    metrics,
-    rtmp,
-    silence,
-)
-from streams.addresses import network
-from streams.models import Broadcast
-from streams.refusals import AlreadyLive, PublishRefused, refuse
+from streams import gate, ingest, logged, metrics, publishing
+from streams.ingest import BadEvent, PublishEvent
+from streams.refusals import PublishRefused
+from streams.turns import NoTurn, Turns
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.025
-LOOKING = 9  # times as long as a look takes, until the next: one that shows hundreds takes long
-LATE_LOOK_S = 0.25
-READERS_S = 1.0  # how long the publisher waits until its encoders have connected
-ENCODER_S = 3.0  # and until any of them has started: the server gives up after 10
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PATH = "/internal/rtmp/"  # SECRET/BOOT/
+AT_WORK = 24  # publishers in each process, most of whom wait for their encoders
 TURN_S = 5.0  # where hundreds come at once, some are told to come again: served later, they would find that it has
-AT_A_TIME = 5  # in each process
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_turns = asyncio.Semaphore(AT_A_TIME)
-_asking = asyncio.Semaphore(AT_A_TIME)
-_of_network: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+_turns = Turns(AT_WORK, TURN_S)
 
 
-@csrf_exempt
-@require_POST
-async def rtmp_hook(request: HttpRequest, secret: str, boot: str) -> HttpResponse:
-    if "X-Edge" in request.headers or not hmac.compare_digest(secret.encode(), settings.RTMP_HOOK_SECRET.encode()):
-        raise Http404
+class Answer(NamedTuple):
+    status: int
+    words: dict[str, Any]
+    name: str = ""  # what the stream is called from here on
+
+
+NOT_FOUND = Answer(404, {"code": 1, "reason": "not_found"})
+POST_ONLY = Answer(405, {"code": 1, "reason": "post_only"})
+
+
+async def hook(scope: Message, receive: Receive, send: Send) -> None:
+    """An ASGI application."""
+    logged.note(request=secrets.token_hex(8))
+    secret, _, boot = scope["path"].removeprefix(PATH).strip("/").partition("/")
+    if _came_through_the_edge(scope) or not hmac.compare_digest(secret.encode(), settings.RTMP_HOOK_SECRET.encode()):
+        await _send(NOT_FOUND, send)
+    elif scope["method"] != "POST":
+        await _send(POST_ONLY, send)
+    else:
+        await _send(await _answer(await _body(receive), boot), send)
+
+
+def _came_through_the_edge(scope: Message) -> bool:
+    return any(name == b"x-edge" for name, _ in scope["headers"])
+
+
+async def _body(receive: Receive) -> bytes:
+    """No more of it than a hook may have, and a little."""
+    message = await receive()
+    body = bytearray(message.get("body", b""))
+    while message.get("more_body") and len(body) <= ingest.LONGEST_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+    return bytes(body)
+
+
+async def _answer(body: bytes, boot: str) -> Answer:
     try:
-        event = ingest.parse(request.body, boot)
-    except ingest.BadEvent as error:
+        event = ingest.parse(body, boot)
+    except BadEvent as error:
         log.info("publisher refused: %s", error.code)
         metrics.hooks.labels("unreadable", error.code).inc()
         return _refusal(error.code)
-    if event.kind == "publish_done":
-        await _asked(_leave, event)
-        return JsonResponse({"code": 0})
     try:
-        broadcast = await _publish(event)
-        metrics.hooks.labels(event.kind, "accepted").inc()
-        return _rename(broadcast)
+        answer, outcome = await _heard(event)
     except PublishRefused as refused:
-        metrics.hooks.labels(event.kind, refused.reason).inc()
+        answer, outcome = _refusal(refused.reason), refused.reason
         log.info("publisher from %s refused: %s", event.addr, refused.reason)
-        return _refusal(refused.reason)
-
-
-async def _publish(event: ingest.PublishEvent) -> Broadcast:
-    broadcast = await _admit(event)
-    logged.note(broadcast=broadcast.pk)
-    if not await _encoders_ready(broadcast):
-        await _asked(_give_up, broadcast, event)
-        raise PublishRefused("no_encoder")
-    if not await _asked(_still_there, broadcast):
-        raise PublishRefused("stopped")
-    return broadcast
-
-
-async def _admit(event: ingest.PublishEvent) -> Broadcast:
-    """Where somebody else publishes already: in their place, if they have fallen silent."""
-    try:
-        return await _in_turn(event)
-    except AlreadyLive as refused:
-        first = refused.broadcast
-        if not await _is_silent(first):
-            raise
-    broadcast = await _in_turn(event, first.session)
-    log.info("publisher %s takes the place of %s, which is silent", event.session, first.session)
-    try:
-        async with rtmp.client() as client:
-            await rtmp.drop_publisher(client, first.ingest_name)
-    except rtmp.Unreachable as error:  # the reconciler finds it later
-        log.warning("%s", error)
-    return broadcast
-
-
-async def _in_turn(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
-    async with _turn(event):
-        return await _asked(_open, event, silent)
-
-
-@asynccontextmanager
-async def _turn(event: ingest.PublishEvent) -> AsyncIterator[None]:
-    """One publisher of a network at a time: guesses that come at once are counted as if they had come one after the other."""
-    who = _who(event)
-    own = _of_network.setdefault(who, asyncio.Lock()) if who else nullcontext()
-    try:
-        async with asyncio.timeout(TURN_S) as waiting, own, _turns:
-            waiting.reschedule(None)
-            yield
-    except TimeoutError:
-        raise PublishRefused("unavailable") from None
-
-
-async def _is_silent(broadcast: Broadcast) -> bool:
-    try:
-        return await silence.is_silent(broadcast, await _asked(database_time.now))
-    except (rtmp.Unreachable, RedisError) as error:  # it comes again
-        log.warning("whether publisher %s is silent is not known: %s", broadcast.session, type(error).__name__)
-        return False
-
-
-async def _encoders_ready(broadcast: Broadcast) -> bool:
-    """Wait until every encoder reads the (still silent) stream, so that none misses its first keyframe."""
-    began, wanted = time.monotonic(), len(await _asked(announcements.encoded, broadcast))
-    while (waited := time.monotonic() - began) < READERS_S:
-        looked = time.monotonic()
-        if await _readers(broadcast) >= wanted:
-            return True
-        await asyncio.sleep(max(LOOK_S, LOOKING * (time.monotonic() - looked)))
-    while waited < ENCODER_S:
-        if await _readers(broadcast) or await _asked(_has_encoder, broadcast):
-            return True
-        await asyncio.sleep(LATE_LOOK_S)
-        waited = time.monotonic() - began
-    return False
-
-
-async def _readers(broadcast: Broadcast) -> int:
-    try:
-        stream = (await rtmp.sight.streams()).get(broadcast.ingest_name)
-    except rtmp.Unreachable as error:  # it is asked again
-        log.warning("%s", error)
-        return 0
-    return stream.readers if stream else 0
-
-
-async def _asked(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Few at a time, and no connection to PostgreSQL is held while a publisher waits."""
-
-    def ask() -> T:
-        try:
-            return function(*arguments, **named)
-        finally:
-            connection.close()
-
-    async with _asking:
-        return await sync_to_async(ask)()
-
-
-def _open(event: ingest.PublishEvent, silent: str | None = None) -> Broadcast:
-    who = _who(event)
-    try:
-        if who and not limits.UNKNOWN_KEYS.allows(who):
-            gate.blocks.add(who, limits.UNKNOWN_KEYS.wait_s(who), event.session)
-            raise PublishRefused("blocked")
-        return admission.open(event, database_time.now(), silent)
-    except PublishRefused as refused:
-        if who and refused.reason == "unknown_key":
-            limits.UNKNOWN_KEYS.hit(who)
-        raise
-
-
-def _who(event: ingest.PublishEvent) -> str | None:
-    """None for this machine itself: what ends TLS before the RTMP server speaks for everybody."""
-    return None if ipaddress.ip_address(event.addr).is_loopback else network(event.addr)
-
-
-def _leave(event: ingest.PublishEvent) -> None:
-    left = broadcasts.publisher_left(event.session, database_time.now())
-    metrics.hooks.labels(event.kind, "left" if left else "of_nothing_open").inc()
-    if left:
-        log.info("publisher %s left", event.session)
-
-
-def _has_encoder(broadcast: Broadcast) -> bool:
-    return bool(leases.live(broadcast.pk))
-
-
-def _give_up(broadcast: Broadcast, event: ingest.PublishEvent) -> None:
-    now = database_time.now()
-    broadcasts.lose(broadcast, "no_encoder", now)
-    refuse(broadcast.channel_id, "no_encoder", event.addr, now)
-
-
-def _still_there(broadcast: Broadcast) -> bool:
-    there = Broadcast.objects.filter(pk=broadcast.pk, epoch=broadcast.epoch, connected_at__isnull=False)
-    return there.filter(state__in=Broadcast.OPEN).exists()
-
-
-def _rename(broadcast: Broadcast) -> HttpResponse:
-    """A Location that is no URL: the server takes it as the stream's new name."""
-    answer = JsonResponse({"code": 0}, status=302)
-    answer["Location"] = broadcast.ingest_name
+    metrics.hooks.labels(event.kind, outcome).inc()
     return answer
 
 
-def _refusal(reason: str) -> HttpResponse:
-    return JsonResponse({"code": 1, "reason": reason}, status=403)
+async def _heard(event: PublishEvent) -> tuple[Answer, str]:
+    """And what became of it, for the metrics. Raises PublishRefused."""
+    if gate.blocks.holds(event):
+        return _refusal("blocked"), "blocked"
+    if event.kind == "publish_done":
+        left = await publishing.leave(event)
+        if left:
+            log.info("publisher %s left", event.session)
+        return Answer(200, {"code": 0}), "left" if left else "of_nothing_open"
+    try:
+        async with _turns.turn():
+            broadcast = await publishing.publish(event)
+    except NoTurn:
+        raise PublishRefused("unavailable") from None
+    return Answer(302, {"code": 0}, broadcast.ingest_name), "accepted"
+
+
+def _refusal(reason: str) -> Answer:
+    return Answer(403, {"code": 1, "reason": reason})
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    """A Location that is no URL: the server takes it as the stream's new name."""
+    body = json.dumps(answer.words).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if answer.name:
+        headers.append((b"location", answer.name.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

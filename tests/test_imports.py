@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "streams.cache_client": "",
     "streams.cache_scripts": "streams.hls",
     "streams.addresses": "",
+    "streams.turns": "",
     "streams.beacon": "",
     "streams.audience": "streams.addresses streams.beacon streams.segment_cache",
     "streams.figures": "streams.moments streams.audience streams.documents streams.models",
@@ -93,10 +94,12 @@ MAY_IMPORT = {
     "streams.report_admin": "accounts streams.claims streams.models streams.moderation streams.reports",
     "streams.report_views": "accounts streams.models streams.moderation streams.reports",
     "streams.silence": "streams.moments streams.models streams.rtmp streams.segment_cache",
-    "streams.gate": "streams.addresses streams.ingest streams.metrics",
-    "streams.webhooks": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.database_time"
-    " streams.gate streams.models streams.ingest streams.leases streams.limits streams.logged streams.metrics streams.refusals"
-    " streams.rtmp streams.silence",
+    "streams.gate": "streams.addresses streams.ingest",
+    "streams.publishing": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.database_time"
+    " streams.gate streams.models streams.ingest streams.leases streams.limits streams.logged streams.refusals streams.rtmp"
+    " streams.silence",
+    "streams.webhooks": "streams.gate streams.ingest streams.logged streams.metrics streams.publishing streams.refusals"
+    " streams.turns",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.models streams.segment_cache",
     "streams.dashboard": "accounts streams.health streams.models streams.reasons streams.refusals",
@@ -108,7 +111,7 @@ MAY_IMPORT = {
     " streams.following streams.forms streams.models streams.stream_keys",
     "streams.admin": "accounts streams.broadcast_facts streams.models streams.documents streams.report_admin",
     "streams.urls": "streams.embed streams.following streams.past streams.report_views streams.stream_keys"
-    " streams.stream_page streams.views streams.webhooks",
+    " streams.stream_page streams.views",
     "streams.management": "accounts streams",
     "interactions.apps": "",
     "interactions.text": "",

@@ -55,7 +55,7 @@ async def test_who_comes_when_all_turns_are_taken_waits_for_one(served: pages.Pa
 async def test_who_waits_too_long_for_a_turn_is_told_when_to_come_again(
     served: pages.Pages, view: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "TURN_S", 0.01)
+    monkeypatch.setattr(served._turns, "patience_s", 0.01)
     first = [asked(served, "/") for _ in range(pages.AT_A_TIME)]
     await settled()
     late = await asked(served, "/api/v1/channels/")
@@ -65,10 +65,10 @@ async def test_who_waits_too_long_for_a_turn_is_told_when_to_come_again(
     await asyncio.gather(*first)
 
 
-async def test_hooks_and_health_need_no_turn(served: pages.Pages, view: Counted) -> None:
+async def test_metrics_and_health_need_no_turn(served: pages.Pages, view: Counted) -> None:
     first = [asked(served, "/") for _ in range(pages.AT_A_TIME)]
     await settled()
-    others = [asked(served, path) for path in ("/internal/rtmp/secret/boot/", "/internal/metrics", "/healthz", "/readyz")]
+    others = [asked(served, path) for path in ("/internal/metrics", "/internal/metrics/site", "/healthz", "/readyz")]
     late = asked(served, "/healthzx")
     await settled()
     assert view.here == pages.AT_A_TIME + len(others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -19,11 +20,12 @@ from pytest_django import Settings
 
 from accounts.models import Channel
 from livestream.asgi import application
-from streams import admission, broadcasts, gate, leases, limits, silence, webhooks
+from streams import admission, broadcasts, gate, leases, limits, publishing, silence, webhooks
 from streams.documents import StreamKey
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
 from streams.rtmp import Stream
+from streams.turns import Turns
 from tests.streams.rig import clean_queue, own_channel, random_id
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
@@ -46,9 +48,9 @@ async def nginx() -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "READERS_S", 0.3)
-    monkeypatch.setattr(webhooks, "ENCODER_S", 0.6)
-    monkeypatch.setattr(webhooks, "LATE_LOOK_S", 0.05)
+    monkeypatch.setattr(publishing, "READERS_S", 0.3)
+    monkeypatch.setattr(publishing, "ENCODER_S", 0.6)
+    monkeypatch.setattr(publishing, "LATE_LOOK_S", 0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -347,10 +349,28 @@ async def test_without_stores_the_publisher_is_refused(
 async def test_who_would_have_his_turn_too_late_is_told_to_come_again(
     nginx: AsyncClient, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "TURN_S", 0.05)
-    monkeypatch.setattr(webhooks, "_turns", asyncio.Semaphore(0))
+    monkeypatch.setattr(webhooks, "_turns", Turns(0, patience_s=0.05))
     assert reasons(await call(nginx, "publish", key)) == (403, "unavailable")
     assert not await ask(Broadcast.objects.exists)
+
+
+async def test_publishers_who_wait_for_their_encoders_hold_no_threads(
+    nginx: AsyncClient, rtmp_server: RtmpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held() -> int:
+        return sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate())
+
+    before, seen, has_encoder = held(), [], publishing._has_encoder
+
+    def noted(broadcast: Broadcast) -> bool:
+        seen.append(held())
+        return has_encoder(broadcast)
+
+    monkeypatch.setattr(publishing, "_has_encoder", noted)
+    keys = [await ask(lambda: StreamKey.issue(own_channel().pk, timezone.now())[1]) for _ in range(12)]
+    answers = await asyncio.gather(*(call(nginx, "publish", key, str(number)) for number, key in enumerate(keys)))
+    assert [reasons(answer)[1] for answer in answers] == ["no_encoder"] * len(keys)
+    assert seen and max(seen) <= before + 1
 
 
 async def test_an_address_that_tries_ten_unknown_keys_is_no_longer_looked_up(
