@@ -12,6 +12,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from livestream import machine
 from livestream.logs import FORMATTERS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -303,11 +304,13 @@ FFMPEG = env.str("FFMPEG", "ffmpeg")
 X264_PRESET = env.str("X264_PRESET", "veryfast")
 LARGEST_TRANSCODE = env.int("LARGEST_TRANSCODE", 720)  # its shorter side in pixels; the lowest is always made
 LOAD_SHEDDING = env.bool("LOAD_SHEDDING", True)  # stop the costliest transcode where encoders are late
-ENCODER_SLOTS = env.int("ENCODER_SLOTS", 20)  # encode jobs (one rendition each) that one `runencoder` takes at a time
+# encode jobs (one rendition each) that one `runencoder` takes at a time
+ENCODER_SLOTS = env.int("ENCODER_SLOTS", machine.encoder_slots(machine.cores(), machine.memory_mb()))
 
 # --- chat -----------------------------------------------------------------------------------------------------------------
 
-CHAT_PEERS = env.int("CHAT_PEERS", 200)  # WebRTC peers of one process; each costs ten times a WebSocket. 0: WebSocket alone
+# WebRTC peers of one process; each costs ten times a WebSocket. 0: WebSocket alone
+CHAT_PEERS = env.int("CHAT_PEERS", machine.chat_peers(machine.cores(), machine.memory_mb()))
 # Which addresses WebRTC answers name: this machine's own (only there do peers listen then), or those that a NAT in front of
 # it has (every port as it is). Empty: all of this machine but loopback; its private ones only for viewers who come from such
 # an address themselves, or where it has no others.

@@ -87,6 +87,8 @@ def _begin(channel: Channel, key: StreamKey, event: PublishEvent, now: dt.dateti
 
 
 def _affordable(wanted: list[str]) -> list[str]:
+    if not capacity.has_memory():
+        raise PublishRefused("no_memory")
     renditions = capacity.cut(wanted)
     if not renditions:
         raise PublishRefused("no_encoder")

@@ -1,4 +1,6 @@
-"""How many renditions the encoder pool can carry: its workers say how many slots they have, leases how many are wanted."""
+"""What there is room for: the encoder pool's workers say how many slots they have, leases how many are wanted, and Redis `segments`
+how full it is.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,9 @@ LIVING = f"""
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1] - {HEARD_S})
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
+
+
+BROADCAST_BYTES = 140 * 2**20  # its parts, as long as they are kept: of a source of 6 Mbit/s, and its transcodes
 
 
 @asynccontextmanager
@@ -66,6 +71,12 @@ async def slots(redis: Redis, but: str = "") -> int | None:
     """Of all workers that live, but one; None where none has said so: whether one encodes is then seen when it does."""
     members = [member.decode().rpartition(":") for member in await redis.eval(LIVING, 1, WORKERS)]
     return sum(int(number) for worker, _, number in members if worker != but) if members else None
+
+
+def has_memory() -> bool:
+    """For one more broadcast, or parts would go before their time. Raises RedisError."""
+    memory = with_segments(lambda redis: redis.info("memory"))
+    return not memory["maxmemory"] or memory["used_memory"] + BROADCAST_BYTES <= memory["maxmemory"]
 
 
 def room() -> int:

@@ -25,6 +25,7 @@ REASONS = {
     "suspended": Reason(_("the channel is suspended"), _("Nothing can be streamed until the suspension ends.")),
     "already_live": Reason(_("already live"), _("Another encoder is live with your channel. Stop it first.")),
     "no_encoder": Reason(_("no encoder free"), _("The site encodes as many streams as it can. Try again in a minute.")),
+    "no_memory": Reason(_("no memory free"), _("The site shows as many streams as it has memory for. Try again in a minute.")),
     "unavailable": Reason(_("the site is unavailable"), _("A database did not answer. Try again in a minute.")),
     # a broadcast ended
     "stopped": Reason(_("stopped"), _("The encoder stopped the stream.")),

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 CUT_S = 60  # how long a key is refused after its broadcast was ended here: encoders reconnect by themselves
 REFUSED_S = 15  # after a stream that cannot be shown
-TOLD = {"already_live", "no_encoder", "suspended"}  # the streamer is told of an attempt
+TOLD = {"already_live", "no_encoder", "no_memory", "suspended"}  # the streamer is told of an attempt
 
 
 class PublishRefused(Exception):

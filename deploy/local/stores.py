@@ -74,7 +74,7 @@ def init_postgres(data: Path, password: str) -> None:
 
 
 def segments_redis(instance: Instance, url: str) -> Program:
-    return redis(instance, "redis-segments", url, "save ''\nmaxmemory 512mb\nmaxmemory-policy volatile-ttl\n")
+    return redis(instance, "redis-segments", url, "save ''\nmaxmemory 1gb\nmaxmemory-policy volatile-ttl\n")
 
 
 def control_redis(instance: Instance, url: str) -> Program:

@@ -102,6 +102,20 @@ def test_a_broadcast_gets_what_there_is_room_for_and_the_next_is_told_that_there
     assert not second.broadcasts.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("clean_queue", "key_store")
+def test_a_broadcast_for_whose_parts_there_is_no_memory_is_refused_and_one_that_is_on_goes_on(
+    workers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = own_channel(), own_channel()
+    publish(first)
+    monkeypatch.setattr(capacity, "BROADCAST_BYTES", 2**40)
+    with pytest.raises(PublishRefused, match="no_memory"):
+        publish(second)
+    assert Refusal.objects.get(channel=second).reason == "no_memory" and not second.broadcasts.exists()
+    assert publish(first, boot="an0ther").epoch == 2
+
+
 KNOWN = {"width": 1280, "height": 720, "fps": 30, "gop_s": 2, "kbit_s": 2500}
 
 
@@ -159,9 +173,9 @@ def publish_apart(channel: Channel) -> list[str]:
         connection.close()
 
 
-def publish(channel: Channel, profile: dict[str, Any] | None = None) -> Broadcast:
+def publish(channel: Channel, profile: dict[str, Any] | None = None, boot: str = "b00t") -> Broadcast:
     now = timezone.now()
     key, text = StreamKey.issue(channel.pk, now)
     if profile:
         key.update(set__profile=profile)
-    return admission.open(PublishEvent("publish", f"b00t:{channel.pk}", "live", text, "192.0.2.7"), now)
+    return admission.open(PublishEvent("publish", f"{boot}:{channel.pk}", "live", text, "192.0.2.7"), now)
