@@ -1,5 +1,5 @@
-"""What there is room for: the encoder pool's workers say how many slots they have, leases how many are wanted, and Redis `segments`
-how full it is.
+"""What there is room for: the encoder pool's workers say how many slots they have, leases how many are wanted, and Redis
+`segments` how full it is.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from tests.faults.stack import MANAGE, Stack, cast, encoders, site, stack
 from tests.faults.watched import SETTLED_SEGMENTS, SMALL, Watched, since, wait, watched
 
 __all__ = ["cast", "site", "stack"]
-pytestmark = [pytest.mark.long, pytest.mark.longest]
+pytestmark = pytest.mark.long
 
 PATIENCE_S = 30
 LOOKED_AT_S = NO_MEDIA_S + 6  # by then the reconciler would miss what comes with a wrong date

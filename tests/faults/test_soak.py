@@ -21,7 +21,7 @@ from tests.faults.remains import Remains, is_quiet, strays
 from tests.faults.stack import Stack, cast, site, stack
 
 __all__ = ["cast", "site", "stack"]
-pytestmark = [pytest.mark.long, pytest.mark.longest]
+pytestmark = pytest.mark.long
 
 CYCLES = int(os.environ.get("SOAK_CYCLES", "204"))
 WARM_UP = CYCLES // 2  # by then caches, pools and heaps have what they will have
