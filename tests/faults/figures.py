@@ -73,9 +73,13 @@ class Figure(NamedTuple):
 MEASURED: dict[tuple[str, ...], Figure] = {}  # by what they tell apart
 
 
-def write_document() -> None:
-    """What this run did not measure stays as it was."""
-    before = [Figure.of(row) for row in DOCUMENT.read_text().splitlines() if row[:3].strip("| ").isdigit()]
+def known() -> list[Figure]:
+    """Of earlier runs."""
+    return [Figure.of(row) for row in DOCUMENT.read_text().splitlines() if row[:3].strip("| ").isdigit()]
+
+
+def write_document(before: list[Figure]) -> None:
+    """What this run did not measure stays as it was BEFORE."""
     figures = {figure[:3]: figure for figure in before} | MEASURED
     rows = sorted(figures.values(), key=lambda figure: int(figure.number))
     DOCUMENT.write_text(HEAD + "".join(f"{figure.row}\n" for figure in rows))
