@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import httpx
 import psycopg
@@ -97,42 +97,40 @@ def all_chatting(alice: Streamer, *people: Streamer) -> Iterator[list[Chatter]]:
         yield chatters
 
 
-def test_redis_control_away_costs_the_chat_a_pause(
-    alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
+def away(stack: Stack) -> AbstractContextManager[None]:
+    return stack.away("redis-control")
+
+
+def full(stack: Stack) -> AbstractContextManager[None]:
+    return without_room(stack.site.env["CONTROL_REDIS_URL"])
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "seconds", "broken"), [(7, "away", AWAY_S, away), (10, "at its memory limit", FULL_S, full)]
+)
+def test_a_redis_control_that_takes_nothing_costs_the_chat_a_pause(
+    alice: Streamer,
+    mallory: Streamer,
+    stack: Stack,
+    client: httpx.Client,
+    number: int,
+    what: str,
+    seconds: int,
+    broken: Callable[[Stack], AbstractContextManager[None]],
 ) -> None:
-    fault = Fault(7, "Redis `control` away for 60 s")
+    fault = Fault(number, f"Redis `control` {what} for {seconds} s")
     with watched(alice, client, ENOUGH_S) as air, all_chatting(alice, alice, mallory) as [owner, other]:
-        said = [owner.say(f"before {number}")["n"] for number in range(3)]
-        with stack.away("redis-control"):
+        said = [owner.say(text)["n"] for text in ("one", "two", "three")]
+        with broken(stack):
             began = time.monotonic()
             assert owner.say("meanwhile")["code"] == "busy"
             fault.at_most("a writer is told", since(began), REFUSED_S, "s")
-            wait(AWAY_S - since(began))
+            wait(seconds - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
         said.append(until(lambda: other.spoken("after"), PATIENCE_S))
         fault.at_most("the chat goes on", since(began), BACK_S, "s")
         assert owner.find(lambda item: item["t"] == "msg" and item["text"] == "after")
-        with chatting(alice.site, alice.name) as late:
-            heard = {item.get("n") for item in late.hello()["items"]}
-            fault.at_most("acknowledged messages lost", len(set(said) - heard), 0)
-
-
-def test_redis_control_without_room_costs_the_chat_a_pause(
-    alice: Streamer, mallory: Streamer, stack: Stack, client: httpx.Client
-) -> None:
-    fault = Fault(10, f"Redis `control` at its memory limit for {FULL_S} s")
-    with watched(alice, client, ENOUGH_S) as air, all_chatting(alice, alice, mallory) as [owner, other]:
-        said = [owner.say("before")["n"]]
-        with without_room(stack.site.env["CONTROL_REDIS_URL"]):
-            began = time.monotonic()
-            assert owner.say("meanwhile")["code"] == "busy"
-            fault.at_most("a writer is told", since(began), REFUSED_S, "s")
-            wait(FULL_S - since(began))
-            unaffected(fault, air, alice)
-        began = time.monotonic()
-        said.append(until(lambda: other.spoken("after"), PATIENCE_S))
-        fault.at_most("the chat goes on", since(began), BACK_S, "s")
         with chatting(alice.site, alice.name) as late:
             heard = {item.get("n") for item in late.hello()["items"]}
             fault.at_most("acknowledged messages lost", len(set(said) - heard), 0)
