@@ -32,6 +32,7 @@ from interactions.rules import MODERATORS, Author
 from interactions.signalling import Signalling
 from interactions.transport import Frame, Transport, WebSocketTransport, Wire
 from interactions.wire import user_id
+from streams import logged
 from streams.addresses import TooMany
 from streams.moments import unix_ms
 
@@ -76,6 +77,7 @@ class RoomConsumer(AsyncConsumer):
 
     async def websocket_connect(self, event: dict[str, Any]) -> None:
         self.name: str = self.scope["url_route"]["kwargs"]["name"]
+        logged.note(request=secrets.token_hex(8), room=self.name)  # by now the channel layer, which all share, listens
         self.wire: Wire = self.scope["extensions"][WIRE]
         self.socket = WebSocketTransport(self.wire)
         await self.send({"type": "websocket.accept"})

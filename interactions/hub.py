@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from interactions import metrics, room_log
 from interactions.room import Room
 from interactions.room_log import LOG_ITEMS, Entry, Refused, Restored, State
+from streams import logged
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class Hub:
         """Listen, to all rooms that there are by now. False where it has been started before."""
         if self._tasks:
             return False
-        self._tasks = [asyncio.create_task(each) for each in (self._listen(), self._show_reactions(), self._look())]
+        with logged.apart():
+            self._tasks = [asyncio.create_task(each) for each in (self._listen(), self._show_reactions(), self._look())]
         return True
 
     async def close(self) -> None:
@@ -116,13 +118,17 @@ class Hub:
 
     async def _listen(self) -> None:
         while True:
-            try:
-                await self._hear()
-            except RedisError as error:
-                log.warning("control Redis: %s; trying again", type(error).__name__)
-            except Exception:  # what another version announced, say: a process that is deaf would look alive
-                log.exception("an announcement was not understood; listening on")
+            with logged.logged():
+                await self._listen_until_it_fails()
             await asyncio.sleep(RETRY_S)
+
+    async def _listen_until_it_fails(self) -> None:
+        try:
+            await self._hear()
+        except RedisError as error:
+            log.warning("control Redis: %s; trying again", type(error).__name__)
+        except Exception:  # what another version announced, say: a process that is deaf would look alive
+            log.exception("an announcement was not understood; listening on")
 
     async def _hear(self) -> None:
         """Each subscription is answered, and then all is read that may have been missed before."""
@@ -135,7 +141,11 @@ class Hub:
                 continue
             kind, _, name = message["channel"].decode().partition(":")
             if room := self.rooms.get(name):
-                await self._deliver(room, kind, message["type"], message["data"])
+                try:
+                    await self._deliver(room, kind, message["type"], message["data"])
+                except Exception:
+                    logged.note(room=name)  # for the line that says so
+                    raise
 
     async def _deliver(self, room: Room, channel: str, kind: str, data: bytes | int) -> None:
         if kind == "subscribe" and channel == "chat":
@@ -191,23 +201,28 @@ class Hub:
         try:
             await room_log.react(self.redis, room.name, taps, heat)
         except RedisError as error:
-            log.warning("reactions are lost: %s", type(error).__name__)
+            with logged.logged(room=room.name):
+                log.warning("reactions are lost: %s", type(error).__name__)
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(HERE_S)
             for room in list(self.rooms.values()):
-                try:
-                    await self._count(room)
-                    await self._check(room)
-                except Refused:
-                    room.close()  # its channel is gone, or called something else
-                except RedisError as error:
-                    log.warning("control Redis: %s", type(error).__name__)
-                except Exception:  # PostgreSQL may be away: the next look tries again
-                    log.exception("room %s could not be looked after", room.name)
+                with logged.logged(room=room.name):
+                    await self._look_after(room)
             self._publish()
             await self._forget_idle()
+
+    async def _look_after(self, room: Room) -> None:
+        try:
+            await self._count(room)
+            await self._check(room)
+        except Refused:
+            room.close()  # its channel is gone, or called something else
+        except RedisError as error:
+            log.warning("control Redis: %s", type(error).__name__)
+        except Exception:  # PostgreSQL may be away: the next look tries again
+            log.exception("room %s could not be looked after", room.name)
 
     def _publish(self) -> None:
         metrics.sessions.set(sum(len(room.sessions) for room in self.rooms.values()))

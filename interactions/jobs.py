@@ -11,6 +11,7 @@ from procrastinate.contrib.django import app
 from pymongo.errors import PyMongoError
 
 from interactions import archive, enforcement, events, heat, presence, purge, room_log
+from streams import logged
 from streams.jobs import in_database
 from streams.moments import unix_ms
 
@@ -34,7 +35,8 @@ async def drain_heat(timestamp: int = 0) -> None:
             try:
                 await heat.drain(redis, room, in_database(heat.store))
             except PyMongoError as error:
-                log.warning("reactions in %s are written later: %s", room, type(error).__name__)
+                with logged.logged(room=room):
+                    log.warning("reactions in %s are written later: %s", room, type(error).__name__)
 
 
 @app.periodic(cron="* * * * * */20")

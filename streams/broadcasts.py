@@ -14,7 +14,7 @@ from django.dispatch import Signal
 from redis.exceptions import RedisError
 
 from accounts.models import Channel
-from streams import announcements, deferred, rtmp, silence
+from streams import announcements, deferred, logged, rtmp, silence
 from streams.models import Broadcast
 from streams.refusals import hold, refuse
 
@@ -78,7 +78,8 @@ def lose(broadcast: Broadcast, reason: str, now: dt.datetime) -> bool:
     try:
         announcements.wait(broadcast, now)
     except RedisError as error:  # the reconciler tells it
-        log.warning("the page of broadcast %s is told later: %s", broadcast.pk, type(error).__name__)
+        with logged.logged(broadcast=broadcast.pk):
+            log.warning("the page of broadcast %s is told later: %s", broadcast.pk, type(error).__name__)
     return True
 
 
@@ -86,7 +87,8 @@ def _silent_since(broadcast: Broadcast, now: dt.datetime) -> dt.datetime:
     try:
         return silence.since(broadcast, now)
     except RedisError as error:
-        log.warning("when the picture of broadcast %s stopped is not known: %s", broadcast.pk, type(error).__name__)
+        with logged.logged(broadcast=broadcast.pk):
+            log.warning("when the picture of broadcast %s stopped is not known: %s", broadcast.pk, type(error).__name__)
         return now
 
 
@@ -133,8 +135,9 @@ def end(
     broadcast = Broadcast.objects.select_related("channel").get(pk=broadcast_id)
     try:
         announcements.close(broadcast)
-    except RedisError as error:
-        log.warning("broadcast %s is closed later: %s", broadcast_id, type(error).__name__)  # by the deferred job
+    except RedisError as error:  # the deferred job does it
+        with logged.logged(broadcast=broadcast_id):
+            log.warning("broadcast %s is closed later: %s", broadcast_id, type(error).__name__)
     if broadcast.connected_at and reason not in LEFT:
         drop_publisher(broadcast.ingest_name)
     return True

@@ -12,7 +12,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import advice, audience, leases, segment_cache
+from streams import advice, audience, leases, logged, segment_cache
 from streams.ladder import BY_NAME, Profile, fits, ladder
 from streams.models import Broadcast
 from streams.segment_cache import with_segments
@@ -39,7 +39,8 @@ def _lately(broadcast: Broadcast) -> tuple[Figures, list[dict[str, Any]]]:
     try:
         return with_segments(lambda redis: segment_cache.measured_lately(redis, broadcast.pk, advice.SECONDS))
     except RedisError as error:
-        log.warning("broadcast %s cannot be looked at: %s", broadcast.pk, type(error).__name__)
+        with logged.logged(broadcast=broadcast.pk):
+            log.warning("broadcast %s cannot be looked at: %s", broadcast.pk, type(error).__name__)
         return {}, []
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import announcements, capacity, deferred, leases, metrics, segment_cache, shedding
+from streams import announcements, capacity, deferred, leases, logged, metrics, segment_cache, shedding
 from streams.advice import Second
 from streams.cache_writer import Fenced, Writer
 from streams.models import Broadcast
@@ -36,11 +36,14 @@ def _balance(on: Sequence[Broadcast], now: dt.datetime) -> None:
     ids = [broadcast.pk for broadcast in on]
     watched, changed_at = _watched(on), leases.balanced_at(ids)
     if found := shedding.to_shed(watched, changed_at, now):
-        _shed(*found, now)
+        broadcast_id, rendition = found
+        with logged.logged(broadcast=broadcast_id, rendition=rendition):
+            _shed(broadcast_id, rendition, now)
         return
     gone = [Shed(*row) for row in leases.shed_ones(ids)]
     if gone and (back := shedding.to_return(gone, watched, capacity.room(), changed_at, now)):
-        _return(back, now)
+        with logged.logged(broadcast=back.broadcast_id, rendition=back.rendition):
+            _return(back, now)
 
 
 def _watched(on: Sequence[Broadcast]) -> list[Watched]:

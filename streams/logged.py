@@ -21,6 +21,16 @@ def note(**fields: str) -> None:
 
 
 @contextmanager
+def apart() -> Iterator[None]:
+    """For tasks that go on without whoever begins them: they are about nothing yet."""
+    token = _about.set(NOTHING)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+@contextmanager
 def logged(**fields: str) -> Iterator[None]:
     token = _about.set({**_about.get(), **fields})
     try:

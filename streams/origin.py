@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
 
-from streams import audience, beacon, metrics, segment_cache
+from streams import audience, beacon, logged, metrics, segment_cache
 from streams.addresses import PerAddress, PerMinute, TooMany
 from streams.audience import NotCounted
 from streams.beacon import BadBeacon
@@ -44,6 +45,7 @@ HLS = re.compile(
 )
 LIVE = re.compile(r"/live/([a-z0-9_]{3,30})(\.m3u8|/state|/viewers|/thumbnail\.jpg)")
 BEACON = re.compile(r"/hls/([a-z0-9]{16})/beacon")
+ABOUT = re.compile(r"/hls/(?P<broadcast>[a-z0-9]{16})/|/live/(?P<channel>[a-z0-9_]{3,30})[./]")
 SHORTLY = "public, max-age=5"
 
 
@@ -95,8 +97,11 @@ class Origin:
         except Timeout:
             answer = UNAVAILABLE
         except RedisError as error:
+            answer = replace(UNAVAILABLE, headers=UNAVAILABLE.headers | {"x-request-id": _name(scope["path"])})
             log.warning("segments Redis: %s", type(error).__name__)
-            answer = UNAVAILABLE
+        except Exception:  # the server logs it
+            _name(scope["path"])
+            raise
         await _send(answer, scope["method"], send)
 
     async def _answer(self, address: str, scope: Message, receive: Receive) -> Answer:
@@ -166,6 +171,14 @@ class Origin:
     async def _state(self, name: str, after: str) -> Answer:
         page = await self.watches.page(name, after, STATE_S)
         return Answer(200, json.dumps(page or {"n": 0, "state": "offline"}).encode(), "application/json", FRESH)
+
+
+def _name(path: str) -> str:
+    """Only where a line is logged: to name every request would be 2 µs of each."""
+    request, match = secrets.token_hex(8), ABOUT.match(path)
+    about = match.groupdict() if match else {}
+    logged.note(request=request, **{name: value for name, value in about.items() if value})
+    return request
 
 
 async def _body(receive: Receive) -> bytes:

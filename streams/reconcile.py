@@ -11,7 +11,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import announcements, broadcasts, deferred, leases, load, segment_cache
+from streams import announcements, broadcasts, deferred, leases, load, logged, segment_cache
 from streams.models import Broadcast
 from streams.moments import moment
 from streams.rtmp import Stream
@@ -49,20 +49,25 @@ def look(streams: dict[str, Stream] | None, now: dt.datetime) -> None:
     if streams is not None:
         _notice_publishers(live, streams, now)
     for broadcast in live:
-        pictured_at = sight.since(shown[broadcast.id].pictured_at)
-        if streams is None:
-            reason = verdict_unseen(broadcast, now, pictured_at)
-        else:
-            reason = verdict(broadcast, streams.get(broadcast.ingest_name), now, pictured_at)
-        if reason:
-            log.info("broadcast %s: %s", broadcast.id, reason)
-            _carry_out(broadcast, reason, now)
-        else:
-            _correct_page(broadcast, shown[broadcast.id].page, now)
+        with logged.logged(broadcast=broadcast.id):
+            _look_at(broadcast, streams, shown[broadcast.id], now)
     _drop_strays(streams or {}, {broadcast.ingest_name for broadcast in live if broadcast.connected_at})
     _replace_encoders(now)
     if settings.LOAD_SHEDDING:
         load.balance(live, now)
+
+
+def _look_at(broadcast: Broadcast, streams: dict[str, Stream] | None, shown: Shown, now: dt.datetime) -> None:
+    pictured_at = sight.since(shown.pictured_at)
+    if streams is None:
+        reason = verdict_unseen(broadcast, now, pictured_at)
+    else:
+        reason = verdict(broadcast, streams.get(broadcast.ingest_name), now, pictured_at)
+    if reason:
+        log.info("broadcast %s: %s", broadcast.id, reason)
+        _carry_out(broadcast, reason, now)
+    else:
+        _correct_page(broadcast, shown.page, now)
 
 
 def _shown(live: list[Broadcast], now: dt.datetime) -> dict[str, Shown]:
@@ -156,8 +161,9 @@ def verdict(
 
 def _replace_encoders(now: dt.datetime) -> None:
     for broadcast_id, rendition, failures in leases.overdue():
-        if failures >= leases.GIVE_UP_FAILURES:
-            load.give_up(broadcast_id, rendition, now)
-            continue
-        log.warning("%s of %s has no encoder: a new one is called", rendition, broadcast_id)
-        deferred.encode(broadcast_id, rendition)
+        with logged.logged(broadcast=broadcast_id, rendition=rendition):
+            if failures >= leases.GIVE_UP_FAILURES:
+                load.give_up(broadcast_id, rendition, now)
+                continue
+            log.warning("%s of %s has no encoder: a new one is called", rendition, broadcast_id)
+            deferred.encode(broadcast_id, rendition)

@@ -9,6 +9,7 @@ import logging
 from pymongo.errors import PyMongoError
 
 from accounts.models import Channel
+from streams import logged
 from streams.documents import StreamKey, key_hash
 from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
@@ -60,7 +61,8 @@ def hold(broadcast: Broadcast, reason: str, now: dt.datetime) -> None:
     try:
         StreamKey.objects(hash=broadcast.key_hash).update(set__refused_until=until, set__refused_for=reason)
     except PyMongoError as error:
-        log.warning("the key of broadcast %s is not refused: %s", broadcast.pk, type(error).__name__)
+        with logged.logged(broadcast=broadcast.pk):
+            log.warning("the key of broadcast %s is not refused: %s", broadcast.pk, type(error).__name__)
 
 
 def held_until(broadcast: Broadcast, now: dt.datetime) -> dt.datetime | None:

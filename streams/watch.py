@@ -12,7 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams import metrics, segment_cache
+from streams import logged, metrics, segment_cache
 from streams.hls import playlist
 from streams.hls.timeline import BadRecord, Timeline, decode
 from streams.segment_cache import Master
@@ -215,14 +215,17 @@ class Watches:
 
     async def _listen_for_ever(self) -> None:
         while True:
-            try:
-                await self._hear()
-            except RedisError as error:
-                log.warning("segments Redis: %s; trying again", type(error).__name__)
-                await asyncio.sleep(RETRY_S)
-            except Exception:  # what another version announced, say: a process that is deaf would look alive
-                log.exception("an announcement was not understood; listening on")
-                await asyncio.sleep(RETRY_S)
+            with logged.apart():
+                await self._listen_until_it_fails()
+            await asyncio.sleep(RETRY_S)
+
+    async def _listen_until_it_fails(self) -> None:
+        try:
+            await self._hear()
+        except RedisError as error:
+            log.warning("segments Redis: %s; trying again", type(error).__name__)
+        except Exception:  # what another version announced, say: a process that is deaf would look alive
+            log.exception("an announcement was not understood; listening on")
 
     async def _hear(self) -> None:
         """Each subscription is answered, and then all is read that may have been missed before."""
@@ -269,7 +272,11 @@ async def _tell(watch: Watch, kind: str, data: bytes | int) -> None:
         elif isinstance(data, bytes):
             await watch.hear(data.decode())
     except BadRecord as error:
-        log.error("broadcast %s: %s", watch.broadcast_id, error)
+        with logged.logged(broadcast=watch.broadcast_id):
+            log.error("broadcast %s: %s", watch.broadcast_id, error)
+    except Exception:  # who listens logs it
+        logged.note(broadcast=watch.broadcast_id)
+        raise
 
 
 def _channel(broadcast_id: str) -> str:

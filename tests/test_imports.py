@@ -37,7 +37,7 @@ MAY_IMPORT = {
     " streams.segment_cache",
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
     "streams.measure": "streams.hls",
-    "streams.watch": "streams.hls streams.metrics streams.segment_cache",
+    "streams.watch": "streams.hls streams.logged streams.metrics streams.segment_cache",
     "streams.packager": "streams.hls streams.ladder streams.clock streams.cache_scripts streams.cache_writer"
     " streams.segment_cache",
     "streams.source": "streams.hls streams.ladder streams.measure streams.clock streams.packager streams.cache_writer",
@@ -55,12 +55,12 @@ MAY_IMPORT = {
     "streams.capacity": "streams.leases streams.segment_cache",
     "streams.limits": "",
     "streams.deferred": "streams.ladder",
-    "streams.refusals": "accounts streams.documents streams.ingest streams.models",
+    "streams.refusals": "accounts streams.documents streams.ingest streams.logged streams.models",
     "streams.announcements": "streams.hls streams.leases streams.models streams.moments streams.segment_cache",
     "streams.records": "streams.advice streams.announcements streams.documents streams.ladder streams.models streams.refusals"
     " streams.segment_cache",
-    "streams.broadcasts": "accounts streams.announcements streams.deferred streams.models streams.refusals streams.rtmp"
-    " streams.silence",
+    "streams.broadcasts": "accounts streams.announcements streams.deferred streams.logged streams.models streams.refusals"
+    " streams.rtmp streams.silence",
     "streams.admission": "accounts streams.announcements streams.broadcasts streams.capacity streams.deferred"
     " streams.documents streams.ingest streams.ladder streams.leases streams.models streams.refusals",
     "streams.notices": "accounts streams.broadcasts streams.models",
@@ -69,16 +69,17 @@ MAY_IMPORT = {
     "streams.following": "accounts streams.models",
     "streams.shedding": "streams.advice streams.ladder",
     "streams.load": "streams.moments"
-    " streams.advice streams.announcements streams.capacity streams.deferred streams.leases streams.models"
-    " streams.cache_writer streams.metrics streams.segment_cache streams.shedding",
-    "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.models"
-    " streams.leases streams.rtmp streams.segment_cache",
+    " streams.advice streams.announcements streams.capacity streams.deferred streams.leases streams.logged"
+    " streams.models streams.cache_writer streams.metrics streams.segment_cache streams.shedding",
+    "streams.reconcile": "streams.moments streams.announcements streams.broadcasts streams.deferred streams.load streams.logged"
+    " streams.models streams.leases streams.rtmp streams.segment_cache",
     "streams.jobs": "streams.moments accounts streams.audience streams.database_time streams.documents"
     " streams.figures streams.notices streams.purge"
     " streams.thumbnails streams.announcements streams.cache_writer streams.deferred streams.records"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
-    "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.metrics"
+    "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.logged"
+    " streams.metrics"
     " streams.segment_cache streams.watch",
     "streams.directory": "accounts streams.audience streams.models",
     "streams.embed": "accounts",
@@ -101,7 +102,8 @@ MAY_IMPORT = {
     "streams.webhooks": "streams.gate streams.ingest streams.logged streams.metrics streams.publishing streams.refusals"
     " streams.turns",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
-    "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.models streams.segment_cache",
+    "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.logged streams.models"
+    " streams.segment_cache",
     "streams.dashboard": "accounts streams.health streams.models streams.reasons streams.refusals",
     "streams.stream_keys": "accounts streams.dashboard streams.documents streams.forms streams.limits streams.models",
     "streams.stream_page": "streams.moments accounts streams.broadcasts streams.dashboard streams.figures streams.health"
@@ -168,7 +170,8 @@ MAY_IMPORT = {
     "interactions.presence": "streams.documents streams.models",
     "interactions.jobs": "streams.moments"
     " interactions.archive interactions.enforcement interactions.events interactions.heat"
-    " interactions.presence interactions.purge interactions.room_log streams.jobs",
+    " interactions.presence interactions.purge interactions.room_log streams.jobs"
+    " streams.logged",
     "interactions.metrics": "",
     "interactions.bucket": "",
     "interactions.fields": "",
@@ -179,7 +182,7 @@ MAY_IMPORT = {
     "interactions.backlog": "interactions.protocol interactions.room_log",
     "interactions.room": "interactions.backlog interactions.metrics interactions.protocol interactions.room_log"
     " interactions.transport",
-    "interactions.hub": "interactions.metrics interactions.room interactions.room_log",
+    "interactions.hub": "interactions.metrics interactions.room interactions.room_log streams.logged",
     "interactions.limits": "interactions.bucket interactions.protocol streams.addresses",
     "interactions.sdp": "",
     "interactions.fastlane": "",
@@ -191,7 +194,7 @@ MAY_IMPORT = {
     "interactions.identity": "",
     "interactions.chat": "streams.addresses streams.cache_client interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.room_log interactions.speech",
-    "interactions.consumers": "streams.addresses streams.moments"
+    "interactions.consumers": "streams.addresses streams.logged streams.moments"
     " interactions.chat interactions.fields interactions.inbox interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"
     " interactions.signalling interactions.speech interactions.transport interactions.wire",

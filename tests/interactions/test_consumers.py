@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.db import OperationalError
 from pytest_django import Settings
 from redis.asyncio import Redis
 from websockets.exceptions import InvalidStatus
 
-from interactions import consumers, room_log
+from interactions import consumers, hub, room_log
 from interactions.chat import IDENTIFIED_AT_A_TIME, Chat
 from interactions.identity import fingerprint
 from tests.interactions.rig import (
     NOW,
     SETTINGS,
+    SOON_S,
     FakeModeration,
     Server,
     client,
@@ -32,10 +34,12 @@ from tests.interactions.rig import (
     server,
     who,
 )
+from tests.log_lines import json_of
 
 __all__ = ["moderation", "redis", "room", "server"]
 
 BOB, CAROL = 17, 18
+SECRET = "f00d" * 8
 
 
 # --- coming in ------------------------------------------------------------------------------------------------------------
@@ -495,3 +499,59 @@ async def test_other_paths_are_refused(server: Server, name: str) -> None:
     with pytest.raises(InvalidStatus):
         async with client(server, name):
             pass
+
+
+# --- what is logged -------------------------------------------------------------------------------------------------------
+
+
+def breaks(moderation: FakeModeration, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def author(room: str, user_pk: int) -> None:
+        raise error
+
+    monkeypatch.setattr(moderation, "author", author)
+
+
+async def test_each_socket_s_lines_name_it_and_its_room(
+    server: Server, moderation: FakeModeration, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(moderation, OperationalError, monkeypatch)
+    with json_of("interactions") as written:
+        for user in (BOB, CAROL):
+            async with client(server, room, user, headers={"Cookie": f"sessionid={SECRET}"}) as page:
+                assert (await page.hello())["you"] is None
+    assert [line["message"] for line in written.lines] == ["nobody can be identified: OperationalError"] * 2
+    assert {line["room"] for line in written.lines} == {room}
+    assert len({line["request"] for line in written.lines}) == 2
+    assert SECRET not in written.text
+
+
+async def test_a_frame_that_breaks_the_connection_is_said_to_be_of_it(
+    server: Server, moderation: FakeModeration, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks(moderation, ArithmeticError, monkeypatch)
+    with json_of("uvicorn.error") as written:
+        async with client(server, room, BOB, headers={"Cookie": f"sessionid={SECRET}"}) as bob:
+            await bob.send(t="hello", v=1)
+            await bob.closed()
+    assert "ArithmeticError" in written.last["exception"]
+    assert written.last["room"] == room and len(written.last["request"]) == 16
+    assert SECRET not in written.text
+
+
+async def test_what_all_share_is_of_no_socket_though_one_began_it(
+    server: Server, redis: Redis, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "HERE_S", 0.05)
+    monkeypatch.setattr(hub, "RETRY_S", 0.05)
+    async with client(server, room, headers={"Cookie": f"sessionid={SECRET}"}) as guest:
+        await guest.hello()
+        with json_of("interactions.hub") as written:
+            await redis.publish(room_log.channel(room), "no such thing")
+            monkeypatch.setattr(server.chat.hub, "_check", None)
+            async with asyncio.timeout(SOON_S):
+                while len({line["message"] for line in written.lines}) < 2:
+                    await asyncio.sleep(0.02)
+    heard = next(line for line in written.lines if line["message"].startswith("an announcement"))
+    looked = next(line for line in written.lines if line["message"].startswith(f"room {room}"))
+    assert heard["room"] == looked["room"] == room
+    assert "request" not in heard | looked

@@ -14,9 +14,10 @@ from pytest_django import Settings
 from redis.asyncio import Redis
 
 from interactions import peer
-from tests.interactions.rig import Server, client, moderation, redis, room, say, server
+from tests.interactions.rig import FakeModeration, Server, client, moderation, redis, room, say, server
 from tests.interactions.rtc import far_end, on_loopback, send, switch, upgrade
 from tests.interactions.test_sdp import HOST
+from tests.log_lines import json_of
 
 __all__ = ["moderation", "on_loopback", "redis", "room", "server"]
 
@@ -77,6 +78,19 @@ async def test_one_writes_and_reacts_by_the_channels_too(server: Server, room: s
         send(far.rx, t="react", emoji="👍", count=2)
         assert (await page.next("rx"))["counts"] == {"👍": 2}
         assert far.got_lossy
+
+
+async def test_a_frame_by_a_channel_that_breaks_the_connection_is_said_to_be_of_it(
+    server: Server, moderation: FakeModeration, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client(server, room, BOB) as page, far_end() as far:
+        await page.hello()
+        await upgrade(page, far)
+        monkeypatch.setattr(moderation, "hold", None)
+        with json_of("interactions.consumers") as written:
+            send(far.chat, t="say", nonce="nonce-0001", text="see https://mallory.example/")
+            assert await page.closed() == 1011
+    assert written.last["room"] == room and len(written.last["request"]) == 16
 
 
 async def test_a_peer_ends_with_its_socket(server: Server, room: str) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 import secrets
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.test import Client
 
 from livestream import logs
 from streams import logged as logged_module
-from streams.logged import logged, note
+from streams.logged import apart, logged, note
+from tests.log_lines import Written, json_of
 from tests.pages import text
 
 CANARY = secrets.token_urlsafe(24)
@@ -38,26 +35,6 @@ HOLDING = [
     '{{"password1": "{}"}}',
     "token {} is not known",
 ]
-
-
-class Written:
-    """A logger of its own, and what came of it."""
-
-    def __init__(self, formatter: logging.Formatter) -> None:
-        self.out = io.StringIO()
-        handler = logging.StreamHandler(self.out)
-        handler.setFormatter(formatter)
-        self.log = logging.Logger("test")
-        self.log.addHandler(handler)
-
-    @property
-    def text(self) -> str:
-        return self.out.getvalue()
-
-    @property
-    def last(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.text.splitlines()[-1])
-        return found
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +113,15 @@ def test_what_is_noted_within_a_task_ends_with_it(objects: Written) -> None:
     assert "request" not in objects.last and "broadcast" not in objects.last
 
 
+def test_what_goes_on_without_who_began_it_is_about_nothing_of_theirs(objects: Written) -> None:
+    with logged(request="r"):
+        with apart():
+            objects.log.warning("a task")
+            assert "request" not in objects.last
+        objects.log.warning("the request")
+        assert objects.last["request"] == "r"
+
+
 @pytest.mark.django_db
 def test_each_request_is_named_by_the_site_alone(client: Client) -> None:
     answers = [client.get("/healthz", headers={"X-Request-ID": "mallory"}) for _ in range(2)]
@@ -147,14 +133,8 @@ def test_each_request_is_named_by_the_site_alone(client: Client) -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("plain_static", "own_cache")
 def test_the_name_of_a_request_is_in_its_lines(client: Client) -> None:
-    objects = Written(logs.Json())
-    logger = logging.getLogger("django.request")
-    [handler] = objects.log.handlers
-    logger.addHandler(handler)
-    try:
+    with json_of("django.request") as objects:
         answer = client.get(f"/accounts/first-administrator/{CANARY}/")
-    finally:
-        logger.removeHandler(handler)
     assert answer.status_code == 404
     assert objects.last["request"] == answer["X-Request-ID"]
     assert CANARY not in objects.text

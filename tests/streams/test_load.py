@@ -17,6 +17,7 @@ from streams.cache_writer import Fenced, Writer
 from streams.models import Broadcast, EncodeLease
 from streams.shedding import RETURN_S, SECONDS
 from tests.broadcasts import broadcast_of
+from tests.log_lines import json_of
 from tests.streams.rig import own_channel, part, random_id, variant
 
 NOTED = {"kbit_s": 2500, "fps": 30, "gop_s": 2, "reorder_ms": 0, "ahead_ms": 0, "era": 0}
@@ -130,6 +131,19 @@ def test_the_job_that_it_is_taken_from_gives_nothing_back(broadcast: Broadcast, 
     load.balance([broadcast], now)
     leases.release(broadcast.pk, "720p", 1)
     assert leases.withdrawn(broadcast.pk) == {"720p"}
+
+
+def test_its_lines_say_which_broadcast_and_rendition_they_are_about(broadcast: Broadcast, now: dt.datetime) -> None:
+    with json_of("streams.load") as written:
+        note(broadcast, now)
+        load.balance([broadcast], now)
+        note(broadcast, later := after(now, RETURN_S), late=None)
+        load.balance([broadcast], later)
+    assert [line["message"].partition(":")[0] for line in written.lines] == [
+        f"720p of {broadcast.pk} is stopped",
+        f"720p of {broadcast.pk} comes back",
+    ]
+    assert {(line["broadcast"], line["rendition"]) for line in written.lines} == {(broadcast.pk, "720p")}
 
 
 def test_one_is_stopped_at_a_time(broadcast: Broadcast, now: dt.datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable
 
@@ -13,18 +14,21 @@ from httpx import AsyncClient, Response
 from pytest_django import Settings
 from redis.asyncio import Redis
 
-from streams import origin, segment_cache
+from streams import logged, origin, segment_cache
 from streams.addresses import PerAddress, PerMinute
 from streams.audience import ADDRESS_VIEWERS
 from streams.cache_writer import Writer
 from streams.origin import Origin
 from streams.segment_cache import PART_TTL_S
+from tests.log_lines import json_of
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, part, random_id, redis, variant
 
 __all__ = ["broadcast_id", "redis"]
 
 SOON_S = 2.0
 TARGET_S = 3
+SECRET = "f00d" * 8
+SECRETS = {"Cookie": f"sessionid={SECRET}", "Authorization": f"Bearer {SECRET}"}
 
 
 @pytest.fixture
@@ -371,6 +375,45 @@ async def test_without_redis_it_says_try_again(player: AsyncClient, settings: Se
     settings.SEGMENTS_REDIS_URL = "redis://127.0.0.1:1/0"
     for path in (f"/hls/{broadcast_id}/master.m3u8", "/live/alice.m3u8", "/live/alice/state"):
         assert (await player.get(path)).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "about"), [("/hls/{id}/master.m3u8", {"broadcast": "{id}"}), ("/live/alice/state", {"channel": "alice"})]
+)
+async def test_a_line_says_which_request_it_is_of_and_so_does_the_answer(
+    player: AsyncClient, settings: Settings, broadcast_id: str, path: str, about: dict[str, str]
+) -> None:
+    settings.SEGMENTS_REDIS_URL = "redis://127.0.0.1:1/0"
+    with json_of("streams.origin") as written:
+        answers = [await player.get(path.format(id=broadcast_id), headers=SECRETS) for _ in range(2)]
+    assert [line["request"] for line in written.lines] == [answer.headers["x-request-id"] for answer in answers]
+    assert len({line["request"] for line in written.lines}) == 2
+    for name, value in about.items():
+        assert [line[name] for line in written.lines] == [value.format(id=broadcast_id)] * 2
+    assert SECRET not in written.text
+
+
+async def test_what_the_server_says_of_a_request_that_failed_names_it(
+    player: AsyncClient, app: Origin, broadcast_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(app, "answer", broken)
+    with json_of("uvicorn.error") as written:
+        try:
+            await player.get(f"/hls/{broadcast_id}/master.m3u8?secret={SECRET}", headers=SECRETS)
+        except ArithmeticError:
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application")  # in the request's own task
+    assert written.last["broadcast"] == broadcast_id and len(written.last["request"]) == 16
+    assert "ArithmeticError" in written.last["exception"] and SECRET not in written.text
+
+
+async def test_who_is_answered_is_not_named(player: AsyncClient, live: object, broadcast_id: str) -> None:
+    with json_of("streams.origin"):
+        answer = await player.get(f"/hls/{broadcast_id}/master.m3u8")
+        assert answer.status_code == 200 and "x-request-id" not in answer.headers
+        assert dict(logged.about()) == {}
 
 
 async def test_a_part_that_redis_evicted_is_not_there(

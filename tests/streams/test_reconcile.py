@@ -19,6 +19,7 @@ from streams.models import Broadcast, EncodeLease
 from streams.reconcile import MISSING_S, NO_MEDIA_S, NO_PICTURE_S, verdict, verdict_unseen
 from streams.rtmp import Stream
 from tests.broadcasts import broadcast_of
+from tests.log_lines import json_of
 from tests.streams.rig import begun, own_channel, part, random_id, variant
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
@@ -250,6 +251,29 @@ def test_without_redis_the_looks_go_on(broadcast: Broadcast, now: dt.datetime, s
     reconcile.look({}, after(now, MISSING_S))
     broadcast.refresh_from_db()
     assert broadcast.state == "ended" and waiting() == ["source"]
+
+
+def test_what_a_look_logs_is_about_the_broadcast_that_it_is_of(
+    broadcast: Broadcast, now: dt.datetime, settings: Settings, rtmp_server: RtmpServer
+) -> None:
+    """Whichever module writes it."""
+    other = broadcast_of(own_channel(), "live", ingest_name=random_id(), ladder=["source"], started_at=now, live_at=now)
+    leases.claim(other.id, "source", "two")
+    lapse(other, leases.SUSPECT_S + 1)
+    settings.SEGMENTS_REDIS_URL, rtmp_server.working = NOWHERE, False
+    shown = {broadcast.ingest_name: Stream("7", 5, "VP6", "AAC"), other.ingest_name: SENDING}
+    Broadcast.objects.filter(pk=broadcast.pk).update(state="publishing")
+    with json_of("streams") as written:
+        reconcile.look(shown, after(now, NO_PICTURE_S + 1))
+    about = {line["message"]: line.get("broadcast") for line in written.lines}
+    assert about.pop("segments Redis: ConnectionError") is None
+    assert about == {
+        f"broadcast {broadcast.pk}: codec": broadcast.pk,
+        f"broadcast {broadcast.pk} is closed later: ConnectionError": broadcast.pk,
+        "the RTMP server did not drop the publisher: HTTPStatusError": broadcast.pk,
+        f"source of {other.pk} has no encoder: a new one is called": other.pk,
+    }
+    assert broadcast.key_hash not in written.text and broadcast.ingest_name not in written.text
 
 
 # --- encoders -------------------------------------------------------------------------------------------------------------

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from streams import segment_cache, watch
+from streams import logged, segment_cache, watch
 from streams.cache_writer import Writer
 from streams.hls.playlist import Constants
 from streams.watch import Timeout, Watch, Watches
+from tests.log_lines import json_of
 from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, cut, named, part, random_id, redis, variant
 
 __all__ = ["broadcast_id", "redis"]
@@ -173,9 +174,36 @@ async def test_numbers_that_begin_anew_are_read_again(watches: Watches, redis: R
 async def test_a_record_of_another_version_stops_nothing(watches: Watches, redis: Redis, broadcast_id: str) -> None:
     writers = await live(redis, broadcast_id)
     found = await opened(watches, broadcast_id)
-    await redis.publish(f"hls:{broadcast_id}", 'source [2,"hologram",1,[]]')
-    await writers["source"].store(part(10), b"part", NOW)
-    await found.until(lambda: found.timelines["source"].number == 2, SOON_S)
+    with json_of("streams.watch") as written:
+        await redis.publish(f"hls:{broadcast_id}", 'source [2,"hologram",1,[]]')
+        await writers["source"].store(part(10), b"part", NOW)
+        await found.until(lambda: found.timelines["source"].number == 2, SOON_S)
+    assert [(line["level"], line["broadcast"]) for line in written.lines] == [("ERROR", broadcast_id)]
+    assert "request" not in written.last
+
+
+async def test_a_line_of_who_listens_is_about_what_it_heard_and_nobody_s_request(
+    watches: Watches, redis: Redis, broadcast_id: str, hurried: None
+) -> None:
+    with json_of("streams.watch") as written:
+        with logged.logged(request="bob", broadcast="another"):
+            writers = await live(redis, broadcast_id)
+            found = await opened(watches, broadcast_id)
+        await redis.publish(f"hls:{broadcast_id}", b"\xff")  # no text at all
+        await until(lambda: len(written.lines) == 1)
+        assert written.last["broadcast"] == broadcast_id and "UnicodeDecodeError" in written.last["exception"]
+        await writers["source"].store(part(10), b"part", NOW)
+        await found.until(lambda: found.timelines["source"].number == 2, SOON_S)
+        await cut(redis, broadcast_id)
+        await until(lambda: len(written.lines) == 2)
+        assert "broadcast" not in written.last and "trying again" in written.last["message"]
+    assert "request" not in written.lines[0] | written.lines[1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 async def test_a_lost_subscription_is_taken_up_again(watches: Watches, redis: Redis, broadcast_id: str) -> None:
