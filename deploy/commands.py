@@ -23,5 +23,14 @@ def server(module: str, folder: str) -> list[str]:
     return ["-m", module, folder]
 
 
+def edge(folder: str, metrics: str) -> list[str]:
+    return [*server("deploy.local.edge", folder), "--metrics", metrics]
+
+
 def listen(env: Mapping[str, str], name: str) -> str:
-    return env[f"{name.upper()}_METRICS_LISTEN" if name in WORKERS else f"{name.upper()}_LISTEN"]
+    return metrics(env, name) if name in WORKERS else env[f"{name.upper()}_LISTEN"]
+
+
+def metrics(env: Mapping[str, str], name: str) -> str:
+    """Of what has no pages of its own."""
+    return env[f"{name.upper()}_METRICS_LISTEN"]

@@ -1,9 +1,11 @@
-"""Renders the edge's rules, then becomes Varnish: `python -m deploy.local.edge FOLDER`."""
+"""Renders the edge's rules, then becomes Varnish: `python -m deploy.local.edge FOLDER [--metrics HOST:PORT]`."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,11 +52,10 @@ class Rules(Template):
 
 
 def main() -> None:
-    env = surroundings()
-    folder = Path(sys.argv[1])
+    env, options = surroundings(), parse(sys.argv[1:])
     user = unprivileged("vcache")
-    work = make_folder(folder / "work", user)
-    rules = folder / "edge.vcl"
+    work = make_folder(options.folder / "work", user)
+    rules = options.folder / "edge.vcl"
     rules.write_text(render(env))
     command = [system_tool("varnishd"), "-F", "-n", str(work), "-f", str(rules)]
     command += ["-a", env["EDGE_LISTEN"], "-T", "none", "-s", STORAGE]
@@ -62,8 +63,17 @@ def main() -> None:
         command += ["-a", f"{env['EDGE_PROXY_LISTEN']},PROXY"]
     for name, value in PARAMETERS.items():
         command += ["-p", f"{name}={value}"]
+    if options.metrics:
+        subprocess.Popen([sys.executable, "-m", "deploy.local.edge_metrics", str(work), options.metrics])
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # its many threads do not interrupt each other
     become(command, user, env["EDGE_LISTEN"])
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--metrics", metavar="HOST:PORT", help="where Prometheus is told what Varnish counts")
+    return parser.parse_args(arguments)
 
 
 def render(env: Mapping[str, str]) -> str:

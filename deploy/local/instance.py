@@ -156,8 +156,8 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
     host = urlsplit(public_url).hostname
     if not host:
         raise SetupError(f"PUBLIC_URL={public_url} is no address: give one such as http://localhost:8000.")
-    inner = (f"127.0.0.1:{port}" for port in islice(ports, 12))
-    web, origin, chat, control, postgres, mongo, segments, redis, supervisor, encoder, successor, jobs = inner
+    inner = (f"127.0.0.1:{port}" for port in islice(ports, 13))
+    web, origin, chat, control, postgres, mongo, segments, redis, supervisor, encoder, successor, jobs, statistics = inner
     return {
         "PUBLIC_URL": public_url,
         "ALLOWED_HOSTS": ",".join(dict.fromkeys(["localhost", "127.0.0.1", host])),
@@ -169,6 +169,7 @@ def addresses(instance: Instance, password: str, public_url: str | None) -> dict
         "ENCODER_METRICS_LISTEN": encoder,
         "SUCCESSOR_METRICS_LISTEN": successor,
         "JOBS_METRICS_LISTEN": jobs,
+        "EDGE_METRICS_LISTEN": statistics,
         "LOAD_SHEDDING": "on" if instance.public else "off",  # beside tests and benchmarks encoders may be late
         "API_ANONYMOUS_PER_MINUTE": "60" if instance.public else "6000",  # they ask from one address, again and again
         "CHAT_ICE_ADDRESSES": "" if instance.public else "127.0.0.1",

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from deploy import commands
 from deploy.local.instance import Instance
@@ -14,16 +13,17 @@ from deploy.local.program import Program
 
 
 def nginx_rtmp(instance: Instance) -> Program:
-    return server("nginx-rtmp", "deploy.local.rtmp", instance.data / "nginx")
+    return Program("nginx-rtmp", [sys.executable, *commands.server("deploy.local.rtmp", folder(instance, "nginx"))])
 
 
-def varnish(instance: Instance) -> Program:
-    return server("varnish", "deploy.local.edge", instance.data / "varnish")
+def varnish(instance: Instance, env: Mapping[str, str]) -> Program:
+    return Program("varnish", [sys.executable, *commands.edge(folder(instance, "varnish"), commands.metrics(env, "edge"))])
 
 
-def server(name: str, module: str, folder: Path) -> Program:
-    folder.mkdir(mode=0o711, exist_ok=True)
-    return Program(name, [sys.executable, *commands.server(module, str(folder))])
+def folder(instance: Instance, name: str) -> str:
+    found = instance.data / name
+    found.mkdir(mode=0o711, exist_ok=True)
+    return str(found)
 
 
 def pool(env: Mapping[str, str], name: str, workers: int) -> Program:
@@ -39,7 +39,7 @@ def all_services(instance: Instance, env: Mapping[str, str]) -> list[Program]:
         pool(env, "web", workers=2),
         pool(env, "origin", workers=1),
         pool(env, "chat", workers=os.cpu_count() or 1),
-        varnish(instance),
+        varnish(instance, env),
         *(replace(worker(env, name), stop_s=15) for name in ("encoder", commands.SUCCESSOR)),  # they hand over
         worker(env, "jobs"),
     ]

@@ -10,8 +10,9 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,8 +27,9 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
 from deploy.local.edge import host_pattern
-from deploy.local.instance import CHECKOUT, Instance, free_ports
-from deploy.local.ready import wait_for
+from deploy.local.edge_metrics import Edge
+from deploy.local.instance import CHECKOUT, Instance, free_ports, is_free
+from deploy.local.ready import open_page, wait_for
 from deploy.local.services import varnish
 
 PLAYLIST = "/hls/0123456789abcdef/720p/playlist.m3u8"
@@ -137,28 +139,43 @@ def proxy_port() -> int:
 
 
 @pytest.fixture(scope="module")
+def metrics() -> str:
+    return f"127.0.0.1:{next(free_ports())}"
+
+
+@pytest.fixture(scope="module")
 def edge_url(
-    backends: tuple[Backend, Backend], chat: Rooms, proxy_port: int, tmp_path_factory: pytest.TempPathFactory
+    backends: tuple[Backend, Backend], chat: Rooms, proxy_port: int, metrics: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    instance = Instance(tmp_path_factory.mktemp("edge"), public=False)
+    web, origin = backends
+    pools = f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\nCHAT_LISTEN={chat.address}\n"
+    more = pools + f"EDGE_PROXY_LISTEN=127.0.0.1:{proxy_port}\n"
+    with started(tmp_path_factory.mktemp("edge"), metrics, more) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def started(folder: Path, metrics: str, more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    instance = Instance(folder, public=False)
     instance.make_folders()
     url = f"http://127.0.0.1:{next(free_ports())}"
-    web, origin = backends
     instance.env_file.write_text(
-        f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\nALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n"
-        f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\nCHAT_LISTEN={chat.address}\n"
-        f"EDGE_PROXY_LISTEN=127.0.0.1:{proxy_port}\n"
+        f"PUBLIC_URL=http://localhost\nEDGE_LISTEN={url.removeprefix('http://')}\n"
+        f"ALLOWED_HOSTS=localhost,127.0.0.1,.alice.example\n{more}"
     )
     process = subprocess.Popen(
-        varnish(instance).command,
+        varnish(instance, {"EDGE_METRICS_LISTEN": metrics}).command,
         cwd=CHECKOUT,
         env=os.environ | {"LIVESTREAM_ENV": str(instance.env_file)},
     )
-    wait_for("varnish", lambda: urlopen(f"{url}/healthz").close(), instance.logs)
-    yield url
-    process.terminate()
-    process.wait()
-    shutil.rmtree(instance.data)
+    try:
+        for page in (f"{url}/healthz", f"http://{metrics}/metrics"):
+            wait_for(page, partial(open_page, page), instance.logs)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(instance.data)
 
 
 @pytest.fixture
@@ -482,3 +499,65 @@ def test_a_head_that_is_too_long_is_refused(edge: httpx.Client, web: Backend) ->
     with contextlib.suppress(httpx.TransportError):  # it is closed before all of it is read
         assert edge.get("/", headers={f"X-{number}": "x" * 4000 for number in range(5)}).status_code == 400
     assert not web.requests
+
+
+# --- what it counts --------------------------------------------------------------------------------------------------------
+
+
+def counted(metrics: str) -> dict[str, float]:
+    with urlopen(f"http://{metrics}/metrics", timeout=5) as page:
+        lines = page.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_prometheus_is_told_how_requests_were_answered(edge: httpx.Client, metrics: str, web: Backend, origin: Backend) -> None:
+    before = counted(metrics)
+    assert before["livestream_edge_up"] == 1
+    origin.headers = {"Cache-Control": "public, max-age=60"}
+    for _ in range(5):
+        edge.get("/hls/fedcba9876543210/720p/p1-1.mp4")
+    edge.get("/@alice/")
+    edge.get("/internal/metrics")
+    wanted = {"hit": 4, "miss": 1, "pass": 1, "synth": 1, "pipe": 0}
+    names = {answer: f'livestream_edge_requests_total{{answer="{answer}"}}' for answer in wanted}
+
+    def told() -> None:
+        after = counted(metrics)
+        assert {answer: after[name] - before[name] for answer, name in names.items()} == wanted
+        assert after["livestream_edge_backend_requests_total"] - before["livestream_edge_backend_requests_total"] == 2
+        assert after["livestream_edge_sent_bytes_total"] > before["livestream_edge_sent_bytes_total"]
+
+    eventually(told)  # its threads sum up what they counted once they have answered
+    assert before["livestream_edge_threads"] > 0 and before["livestream_edge_dropped_total"] == 0
+
+
+def eventually(check: Callable[[], None], within_s: float = 5) -> None:
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def test_what_tells_prometheus_ends_with_varnish_however_that_went(
+    backends: tuple[Backend, Backend], chat: Rooms, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    web, origin = backends
+    more = f"WEB_LISTEN={web.address}\nORIGIN_LISTEN={origin.address}\nCHAT_LISTEN={chat.address}\n"
+    listen = f"127.0.0.1:{next(free_ports())}"
+    host, _, port = listen.partition(":")
+    with started(tmp_path_factory.mktemp("edge"), listen, more) as (_, process):
+        process.kill()
+
+        def gone() -> None:
+            assert is_free(host, int(port))
+
+        eventually(gone)
+
+
+def test_where_varnish_does_not_run_that_is_all_that_is_told(tmp_path: Path) -> None:
+    [up] = Edge(tmp_path).collect()
+    assert [(sample.name, sample.value) for sample in up.samples] == [("livestream_edge_up", 0)]

@@ -29,13 +29,15 @@ def wanted(process: str, env: dict[str, str], folder: str) -> list[str]:
         return commands.pool(process, commands.listen(env, process), WORKERS_OF_POOL[process])
     if process in commands.WORKERS:
         return commands.worker(process, commands.listen(env, process))
+    if process == "edge":
+        return commands.edge(folder, commands.metrics(env, process))
     return commands.server(f"deploy.local.{process}", folder)
 
 
 def ports(env: dict[str, str]) -> dict[str, str]:
-    """Workers' ports for Prometheus are in their commands alone."""
-    metrics = {"encoder": "127.0.0.1:8104", "successor": "127.0.0.1:8108", "jobs": "127.0.0.1:8105"}
-    return {f"{name.upper()}_METRICS_LISTEN": listen for name, listen in metrics.items()} | env
+    """Those that are for Prometheus alone are in commands alone."""
+    metrics = {"encoder": 8104, "successor": 8108, "jobs": 8105, "edge": 8109}
+    return {f"{name.upper()}_METRICS_LISTEN": f"127.0.0.1:{port}" for name, port in metrics.items()} | env
 
 
 # --- compose ----------------------------------------------------------------------------------------------------------------

@@ -72,6 +72,11 @@ def test_workers_tell_theirs_at_a_port_of_this_machine(site: Site, worker: str) 
     assert "livestream_encoded_media_seconds" in page and "process_resident_memory_bytes" in page
 
 
+def test_the_edge_tells_what_varnish_counts(site: Site) -> None:
+    page = httpx.get(f"http://{site.env['EDGE_METRICS_LISTEN']}/metrics").text
+    assert "livestream_edge_up 1.0" in page and 'livestream_edge_requests_total{answer="hit"}' in page
+
+
 def figure(address: str, sample: str) -> float:
     page = httpx.get(f"{address}/internal/metrics").text
     return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(sample))
