@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import redis
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -19,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from interactions.room_log import ARCHIVE
 from livestream import health
-from streams import leases
+from streams import leases, rtmp
 
 JOBS_WAITING = """
 SELECT queue_name, count(*) FROM procrastinate_jobs
@@ -38,7 +40,7 @@ def of_pool(request: HttpRequest) -> HttpResponse:
 
 
 def of_site(request: HttpRequest) -> HttpResponse:
-    """What the stores say: the same wherever it is asked."""
+    """What the stores and the RTMP server say: the same wherever it is asked."""
     registry = CollectorRegistry()
     registry.register(Site())
     return answer(request, registry)
@@ -51,7 +53,7 @@ def answer(request: HttpRequest, registry: CollectorRegistry) -> HttpResponse:
 
 
 class Site(Collector):
-    """A store that is away says so in `livestream_store_up`; what it would tell is left out."""
+    """What is away is said by `livestream_store_up` and `livestream_rtmp_up`; what it would tell is left out."""
 
     def describe(self) -> list[Metric]:
         return []
@@ -65,6 +67,7 @@ class Site(Collector):
             yield from database()
         with suppress(redis.RedisError):
             yield archive()
+        yield from rtmp_server()
 
 
 def database() -> list[Metric]:
@@ -92,3 +95,23 @@ def archive() -> Metric:
     url = settings.CONTROL_REDIS_URL
     with redis.Redis.from_url(url, socket_connect_timeout=health.TIMEOUT_S, socket_timeout=health.TIMEOUT_S) as client:
         return Gauge("livestream_chat_archive_waiting", "Items that are not in the archive yet", value=client.xlen(ARCHIVE))
+
+
+def rtmp_server() -> Iterator[Metric]:
+    try:
+        seen = async_to_sync(ask_rtmp_server)()
+    except rtmp.Unreachable:
+        yield Gauge("livestream_rtmp_up", "Whether the RTMP server answers", value=0)
+        return
+    yield Gauge("livestream_rtmp_up", "Whether the RTMP server answers", value=1)
+    yield Gauge("livestream_rtmp_uptime_seconds", "Since the RTMP server was started", value=seen.uptime_s)
+    yield Counter("livestream_rtmp_connections", "Connections that it accepted", value=seen.accepted)
+    yield Counter("livestream_rtmp_received_bytes", "From publishers", value=seen.bytes_in)
+    yield Counter("livestream_rtmp_sent_bytes", "To encoders", value=seen.bytes_out)
+    yield Gauge("livestream_rtmp_publishers", "Who publishes", value=seen.publishers)
+    yield Gauge("livestream_rtmp_readers", "Encoders that read, or wait for a publisher", value=seen.readers)
+
+
+async def ask_rtmp_server() -> rtmp.Server:
+    async with rtmp.client() as client:
+        return await rtmp.server(client)

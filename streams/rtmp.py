@@ -32,12 +32,38 @@ class Stream:
     bytes_in: int = 0  # since the publisher came
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the RTMP server has counted since it was started, and who is there now."""
+
+    uptime_s: int
+    accepted: int  # connections
+    bytes_in: int
+    bytes_out: int
+    publishers: int
+    readers: int
+
+
 async def streams(client: httpx.AsyncClient) -> dict[str, Stream]:
     """What is published or waited for, by ingest name. Raises Unreachable."""
+    return _streams(await _statistics(client))
+
+
+async def server(client: httpx.AsyncClient) -> Server:
+    """Within TIMEOUT_S, however slowly it answers. Raises Unreachable."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return _server(await _statistics(client))
+    except TimeoutError as error:
+        raise Unreachable("no statistics from the RTMP server: it is too slow") from error
+
+
+async def _statistics(client: httpx.AsyncClient) -> ElementTree.Element:
+    """Raises Unreachable."""
     try:
         answer = await client.get(f"{settings.RTMP_CONTROL_URL}/stat", timeout=TIMEOUT_S)
         answer.raise_for_status()
-        return parse(answer.content)
+        return ElementTree.fromstring(answer.content)
     except (httpx.HTTPError, ElementTree.ParseError) as error:
         raise Unreachable(f"no statistics from the RTMP server: {type(error).__name__}") from error
 
@@ -62,7 +88,10 @@ sight = Sight()
 
 
 def parse(xml: bytes) -> dict[str, Stream]:
-    root = ElementTree.fromstring(xml)
+    return _streams(ElementTree.fromstring(xml))
+
+
+def _streams(root: ElementTree.Element) -> dict[str, Stream]:
     return {
         stream.findtext("name", ""): _stream(stream)
         for application in root.iter("application")
@@ -81,6 +110,15 @@ def _stream(stream: ElementTree.Element) -> Stream:
         audio=stream.findtext("meta/audio/codec", ""),
         bytes_in=int(stream.findtext("bytes_in", "0")),
     )
+
+
+def _server(root: ElementTree.Element) -> Server:
+    found = _streams(root).values()
+    uptime_s, accepted, bytes_in, bytes_out = (
+        int(root.findtext(name, "0")) for name in ("uptime", "naccepted", "bytes_in", "bytes_out")
+    )
+    publishers = sum(stream.publisher is not None for stream in found)
+    return Server(uptime_s, accepted, bytes_in, bytes_out, publishers, sum(stream.readers for stream in found))
 
 
 async def drop_publisher(client: httpx.AsyncClient, ingest_name: str) -> None:

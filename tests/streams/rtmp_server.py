@@ -19,6 +19,8 @@ READER = "<client><id>9</id><active/></client>"
 class RtmpServer:
     """Holds what is published and waited for, by ingest name, and notes who was dropped."""
 
+    UPTIME_S, ACCEPTED, BYTES_IN, BYTES_OUT = 1072, 4, 438_709, 876_527
+
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}
         self.dropped: list[str] = []
@@ -36,7 +38,10 @@ class RtmpServer:
 
     def statistics(self) -> bytes:
         listed = "".join(self._stream(name, stream) for name, stream in self.streams.copy().items())
-        return f"<rtmp><server><application><name>live</name><live>{listed}</live></application></server></rtmp>".encode()
+        counted = {"uptime": self.UPTIME_S, "naccepted": self.ACCEPTED, "bytes_in": self.BYTES_IN, "bytes_out": self.BYTES_OUT}
+        head = "".join(f"<{name}>{value}</{name}>" for name, value in counted.items())
+        streams = f"<application><name>live</name><live>{listed}</live></application>"
+        return f"<rtmp>{head}<server>{streams}</server></rtmp>".encode()
 
     @staticmethod
     def _stream(name: str, stream: Stream) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from streams import segment_cache
@@ -94,6 +95,28 @@ async def test_the_next_one_begins_with_a_segment_of_which_there_is_nothing(redi
     await old.store(part(10), b"two", NOW)
     with pytest.raises(Fenced):
         await old.store(part(11), b"three", NOW)
+
+
+async def test_what_is_stored_and_what_is_refused_is_counted(redis: Redis, broadcast_id: str) -> None:
+    names = (
+        "encoded_media_seconds_total",
+        "part_latency_seconds_count",
+        "part_latency_seconds_sum",
+        "stale_writes_refused_total",
+    )
+    before = [counted(name) for name in names]
+    old = await begun(redis, broadcast_id, "360p", epoch=1)
+    late_ms = NOW + 333 + 500  # half a second after the end of the part
+    await old.store(part(10, at_ms=NOW), b"one", late_ms)
+    await begun(redis, broadcast_id, "360p", epoch=2)
+    with pytest.raises(Fenced):
+        await old.store(part(10), b"two", NOW)
+    more = [counted(name) - since for name, since in zip(names, before, strict=True)]
+    assert more == pytest.approx([0.333, 1, 0.5, 1], abs=0.01)
+
+
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(f"livestream_{name}", {"rendition": "360p"}) or 0
 
 
 async def test_a_place_is_offered_once(redis: Redis, broadcast_id: str) -> None:

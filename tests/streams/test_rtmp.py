@@ -1,6 +1,7 @@
 """The statistics were recorded from nginx-rtmp: one publisher with two readers, and a reader of what is not there yet."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from streams import rtmp
-from streams.rtmp import Stream, Unreachable, parse
+from streams.rtmp import Server, Stream, Unreachable, parse
 
 RECORDED = (Path(__file__).parent / "recorded/rtmp-stat.xml").read_bytes()
 LIVE = "9f2c61d0b1a94e57c3d8aa10"
@@ -48,6 +49,11 @@ async def streams() -> dict[str, Stream]:
         return await rtmp.streams(client)
 
 
+async def server() -> Server:
+    async with httpx.AsyncClient() as client:
+        return await rtmp.server(client)
+
+
 async def drop(name: str) -> None:
     async with httpx.AsyncClient() as client:
         await rtmp.drop_publisher(client, name)
@@ -75,6 +81,27 @@ def test_it_tells_who_publishes_and_how_many_read() -> None:
         AWAITED: Stream(publisher=None, readers=1),
         LIVE: Stream(publisher="8", readers=2, video="H264", audio="AAC", bytes_in=435_685),
     }
+
+
+async def test_it_tells_what_it_has_counted(settings: Settings) -> None:
+    async with control(settings, says("200 OK", RECORDED)):
+        found = await server()
+    assert found == Server(uptime_s=1072, accepted=4, bytes_in=438_709, bytes_out=876_527, publishers=1, readers=3)
+
+
+async def test_a_server_that_answers_bit_by_bit_holds_nobody_up(settings: Settings) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+
+    async with await asyncio.start_server(drip, "127.0.0.1") as listening:
+        settings.RTMP_CONTROL_URL = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(Unreachable):
+            await server()
+        assert time.monotonic() - began < rtmp.TIMEOUT_S + 0.5
 
 
 def test_a_server_without_streams_has_none() -> None:
