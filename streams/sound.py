@@ -149,7 +149,9 @@ class AudioPackager(Packager):
     # --- silence ----------------------------------------------------------------------------------------------------------
 
     async def end(self) -> None:
-        """What is open goes on with the next ffmpeg, or with silence."""
+        """The publisher may be gone: where the picture has begun a segment and the sound had not, players would find a gap, and
+        hls.js loads no parts after one until a whole segment has come."""
+        await super().end()
         await self._hush()
 
     async def idle(self) -> bool:

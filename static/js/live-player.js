@@ -7,7 +7,7 @@ import { _ } from "live/i18n";
 import { Distance } from "live/latency";
 import "live/live-button";
 import { recall, remember } from "live/player-memory";
-import { buffered, latency, reach } from "live/playhead";
+import { buffered, latency, newest, reach } from "live/playhead";
 import "live/player-stats";
 import { SOUND_ONLY } from "live/quality-menu";
 import { inWords, isPlayable } from "live/state-words";
@@ -61,6 +61,7 @@ class LivePlayer extends HTMLElement {
   #controls = null;
   #estimate = FIRST_ESTIMATE;
   #from = -1; // where to begin (s); -1: near the live edge
+  #isAwaited = false; // the publisher, whose picture has run out
   distance = null; // to the live edge, as soon as there is one
 
   connectedCallback() {
@@ -102,6 +103,7 @@ class LivePlayer extends HTMLElement {
       const isNew = state.id !== this.#state.id;
       this.#state = state;
       this.dataset.state = state.state;
+      this.#isAwaited ||= state.state === "reconnecting";
       if (isPlayable(state.state)) {
         if (isNew || !this.#started) this.#start();
       } else {
@@ -190,6 +192,7 @@ class LivePlayer extends HTMLElement {
   }
 
   #onPlaying() {
+    this.#isAwaited &&= this.#state.state === "reconnecting";
     this.#playingSince ??= performance.now();
     this.#loadControls();
     this.#liveButton.hidden = false;
@@ -275,8 +278,19 @@ class LivePlayer extends HTMLElement {
       this.distance ??= new Distance(details);
       const behind = latency(video, details) - this.distance.target;
       this.#liveButton.show({ isLive: !video.paused && behind < BEHIND_S, behind });
+      if (this.#isAwaited && !video.paused && !video.seeking) this.#goOn();
       if (this.#state.state === "live" && !video.paused && !video.seeking) this.#keepDistance();
     }
+  }
+
+  // With the publisher's first part after their return. A browser that has run dry would wait for two seconds of it; after a
+  // seek it does not.
+  #goOn() {
+    const { video, details } = this;
+    const to = Math.max(video.currentTime, newest(details));
+    if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || buffered(video, to) < details.partTarget / 2) return;
+    this.#isAwaited = false;
+    video.currentTime = to;
   }
 
   #keepDistance() {

@@ -16,3 +16,8 @@ export function latency({ currentTime }, details) {
 export function reach({ currentTime }, details) {
   return details.edge + Math.min(details.age, details.partTarget) - currentTime;
 }
+
+// Where the newest session of the publisher begins.
+export function newest({ fragments }) {
+  return fragments.find(({ cc }) => cc === fragments.at(-1).cc).start;
+}

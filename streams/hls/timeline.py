@@ -15,6 +15,7 @@ WINDOW_SEGMENTS = 18  # about 36 s
 PRELUDE_SEGMENTS = 7  # gap segments before the first real one: players start no sooner on a shorter list
 PRELUDE_MS = 2000
 LONGEST_GAP_MS = 3390  # no longer than the shortest target duration, when rounded
+CUT_MS = 350  # of the last segment of a session that ended: some renditions were a part further than others
 
 
 class BadRecord(ValueError):
@@ -123,7 +124,9 @@ class Timeline:
             return
         last = self.segments[-1]
         silent_from = last.at_ms + last.duration_ms
-        each_ms = min(max(0.0, record.at_ms - silent_from) / max(1, record.msn - last.msn - 1), LONGEST_GAP_MS)
+        missing = max(1, record.msn - last.msn - 1)
+        longest_ms = CUT_MS if missing == 1 and record.era > last.era else LONGEST_GAP_MS
+        each_ms = min(max(0.0, record.at_ms - silent_from) / missing, longest_ms)
         for msn in range(max(last.msn + 1, record.msn - WINDOW_SEGMENTS), record.msn):
             at_ms = round(silent_from + (msn - last.msn - 1) * each_ms)
             self.segments.append(Segment(msn, last.era, at_ms, None, duration_ms=each_ms, complete=True))

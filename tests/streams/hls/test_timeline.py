@@ -57,6 +57,13 @@ def test_no_gap_is_longer_than_the_target_duration() -> None:
     assert round(Timeline([part(1, 10), late]).segments[-2].duration_ms / 1000) <= 3
 
 
+def test_what_one_rendition_lacks_of_a_session_that_ended_is_short_however_long_nobody_published() -> None:
+    """Other renditions list what they have of that segment, and nothing for the time until the next session."""
+    back = Part(2, 2, 12, 1, init=2, at_ms=1_090_000, duration_ms=333.3, independent=True)
+    [before, cut, after] = list(Timeline([part(1, 10), back]).segments)[-3:]
+    assert (before.era, cut.era, after.era) == (0, 0, 1) and cut.init is None and cut.duration_ms <= 350
+
+
 def test_the_hint_is_the_name_of_the_next_part() -> None:
     timeline = Timeline([part(1, 10)])
     assert timeline.hint == "1-2"
