@@ -1,22 +1,32 @@
-"""A publisher's way to the RTMP server: it can go dark, so that neither side hears of it, and come from any address."""
+"""A publisher's way to the RTMP server: it can be poor, go dark so that neither side hears of it, and come from any address."""
 
 from __future__ import annotations
 
+import random
+import select
 import socket
 import threading
+import time
+from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
 
-CHUNK = 1 << 16
+from tests.faults.quality import GOOD, Quality, Stream
+
+PACKET = 1448  # as Ethernet carries it
+RECEIVED = 1 << 14
 LOOK_S = 0.2
+SEED = 12
 
 
 class Line:
-    """For one connection after the other."""
+    """For one connection after the other; the way back is a good one."""
 
-    def __init__(self, url: str, source: str = "127.0.0.1", listener: socket.socket | None = None) -> None:
-        self.address, self.source = urlsplit(url), source
-        self.listener = listener or socket.create_server(("127.0.0.1", 0))
+    def __init__(
+        self, url: str, source: str = "127.0.0.1", listener: socket.socket | None = None, quality: Quality = GOOD
+    ) -> None:
+        self.address, self.source, self.quality = urlsplit(url), source, quality
+        self.listener = listener or listening()
         self.listener.settimeout(LOOK_S)
         self.sockets: list[socket.socket] = []
         self.dark, self.over = threading.Event(), threading.Event()
@@ -42,25 +52,30 @@ class Line:
             assert self.address.hostname and self.address.port
             far = socket.create_connection((self.address.hostname, self.address.port), source_address=(self.source, 0))
             self.sockets += [near, far]
-            for one, other in ((near, far), (far, near)):
+            for one, other, quality in ((near, far, self.quality), (far, near, GOOD)):
                 one.settimeout(LOOK_S)
-                self.threads.append(threading.Thread(target=self._carry, args=(one, other)))
+                stream = Stream(quality, random.Random(SEED))
+                self.threads.append(threading.Thread(target=self._carry, args=(one, other, stream)))
                 self.threads[-1].start()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
-        while not self.over.is_set():
-            try:
-                data = one.recv(CHUNK)
-            except TimeoutError:
-                continue
-            except OSError:
-                data = b""
-            if self.dark.is_set():
-                return
-            if not data:
-                other.close()
-                return
-            other.sendall(data)
+    def _carry(self, one: socket.socket, other: socket.socket, stream: Stream) -> None:
+        with suppress(ConnectionError):  # nobody is there to whom it could be carried
+            while not self.over.is_set():
+                self._hear(one, stream)
+                if self.dark.is_set():
+                    return
+                for packet in stream.arrived(time.monotonic()):
+                    if not packet:
+                        other.close()
+                        return
+                    other.sendall(packet)
+
+    def _hear(self, one: socket.socket, stream: Stream) -> None:
+        due_s = stream.due_s(time.monotonic(), LOOK_S)
+        if stream.is_full:
+            self.over.wait(due_s)
+        elif (packet := heard(one, due_s)) is not None:
+            stream.take(packet, time.monotonic())
 
     def __enter__(self) -> Self:
         return self
@@ -71,3 +86,19 @@ class Line:
             thread.join()
         for each in [*self.sockets, self.listener]:
             each.close()
+
+
+def listening() -> socket.socket:
+    """Whoever connects has small packets, so that the kernels keep no more than on a real line."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, PACKET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+    return listener
+
+
+def heard(one: socket.socket, within_s: float) -> bytes | None:
+    """None: nothing yet; an empty packet: nothing any more."""
+    try:
+        return one.recv(PACKET) if select.select([one], [], [], within_s)[0] else None
+    except (OSError, ValueError):  # it is gone, or was closed here
+        return b""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,14 +24,12 @@ from tests.faults.encoders import own
 from tests.faults.figures import Fault
 from tests.faults.line import Line
 from tests.faults.probe import Probe
-from tests.faults.wire import TUN, Quality, Wire
+from tests.faults.quality import Quality
+from tests.faults.wire import Wire
 from tests.live import Site
 
 __all__ = ["cast"]
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(not os.access(TUN, os.R_OK | os.W_OK), reason="no network namespaces can be made here"),
-]
+pytestmark = pytest.mark.long
 
 VIDEO_KBIT_S, AUDIO_KBIT_S = 160, 40
 SENT: dict[str, Any] = {
@@ -51,13 +51,29 @@ def alice(cast: Cast) -> Streamer:
     return cast.join("alice")
 
 
-def test_a_line_that_is_too_slow_and_loses_packets_keeps_the_broadcast_live(alice: Streamer, client: httpx.Client) -> None:
-    fault = Fault(12, f"a line with 5 % loss, 300 ± 100 ms, {SHARE} × the bit rate: TUN devices in namespaces of their own")
-    with (
-        Wire(POOR, random.Random(12)) as wire,
-        Line(alice.site.rtmp_url, listener=wire.listener) as line,
-        alice.on_air(base=line.url, before=wire.inside, seconds=ENOUGH_S, **SENT) as publisher,
-    ):
+@contextmanager
+def wired(url: str) -> Iterator[dict[str, Any]]:
+    with Wire(POOR, random.Random(12)) as wire, Line(url, listener=wire.listener) as line:
+        yield {"base": line.url, "before": wire.inside}
+
+
+@contextmanager
+def proxied(url: str) -> Iterator[dict[str, Any]]:
+    with Line(url, quality=POOR) as line:
+        yield {"base": line.url}
+
+
+Way = Callable[[str], AbstractContextManager[dict[str, Any]]]
+
+
+@pytest.mark.parametrize(
+    ("way", "said"), [(wired, "TUN devices in namespaces of their own"), (proxied, "a shaping TCP proxy")], ids=["tun", "proxy"]
+)
+def test_a_line_that_is_too_slow_and_loses_packets_keeps_the_broadcast_live(
+    alice: Streamer, client: httpx.Client, way: Way, said: str
+) -> None:
+    fault = Fault(12, f"a line with 5 % loss, 300 ± 100 ms, {SHARE} × the bit rate: {said}")
+    with way(alice.site.rtmp_url) as there, alice.on_air(seconds=ENOUGH_S, **there, **SENT) as publisher:
         began, broadcast_id, stream = time.monotonic(), alice.state()["id"], Stream(alice, client)
         until(lambda: "Unstable connection." in alice.dashboard(), TOLD_S, alice.dashboard)
         fault.at_most("the dashboard says that it is unstable", time.monotonic() - began, TOLD_S, "s")
