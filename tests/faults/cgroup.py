@@ -65,10 +65,11 @@ def cgroup() -> Iterator[Cgroup]:
         )
     try:
         group.folder.mkdir()
-        assert (group.folder / group.limit).exists(), "no memory controller"
     except OSError as error:
         pytest.skip(f"no control group can be made here: {error}")
     try:
+        if not (group.folder / group.limit).exists():
+            pytest.skip("no control group here bounds memory: its controller is not enabled")
         yield group
     finally:
         group.folder.rmdir()
