@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from accounts.limits import Guess
+from accounts.models import User
 
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -22,6 +26,13 @@ def checked(check: Callable[[], Any]) -> Any:
         raise get_adapter().validation_error("incorrect_code") from error
 
 
+def guessed(user: User, check: Callable[[], Any]) -> Any:
+    guess = Guess.at_second_factor(context.request, user)
+    found = checked(check)
+    guess.was_right()
+    return found
+
+
 class LoginForm(forms.LoginWebAuthnForm):
     def clean_credential(self) -> Any:
         return checked(super().clean_credential)
@@ -29,12 +40,12 @@ class LoginForm(forms.LoginWebAuthnForm):
 
 class SecondFactorForm(forms.AuthenticateWebAuthnForm):
     def clean_credential(self) -> Any:
-        return checked(super().clean_credential)
+        return guessed(self.user, super().clean_credential)
 
 
 class ReauthenticationForm(forms.ReauthenticateWebAuthnForm):
     def clean_credential(self) -> Any:
-        return checked(super().clean_credential)
+        return guessed(self.user, super().clean_credential)
 
 
 class AddForm(forms.AddWebAuthnForm):

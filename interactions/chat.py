@@ -12,6 +12,7 @@ from django.conf import settings
 from interactions import identity
 from interactions.hub import Hub
 from interactions.limits import Paces
+from interactions.openings import Openings
 from interactions.peer import Peers
 from interactions.room_log import Restored
 from interactions.speech import Moderation
@@ -37,6 +38,10 @@ class Chat:
     @cached_property
     def hub(self) -> Hub:
         return Hub(control(), self._restored)
+
+    @cached_property
+    def openings(self) -> Openings:
+        return Openings(self.hub.redis, settings.CHAT_SOCKETS_PER_ADDRESS)
 
     async def _restored(self, room: str) -> Restored:
         return await database_sync_to_async(self.moderation.restored)(room)

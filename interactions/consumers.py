@@ -81,6 +81,11 @@ class RoomConsumer(AsyncConsumer):
         self.wire: Wire = self.scope["extensions"][WIRE]
         self.socket = WebSocketTransport(self.wire)
         await self.send({"type": "websocket.accept"})
+        try:
+            await self.chat.openings.count(self.address)
+        except Refused as refused:
+            self._turn_away(refused)
+            return
         self._deadline = asyncio.get_running_loop().call_later(HELLO_S, self.wire.close, BAD_HELLO)
 
     async def websocket_receive(self, event: dict[str, Any]) -> None:

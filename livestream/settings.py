@@ -183,11 +183,15 @@ ACCOUNT_CHANGE_EMAIL = True  # the old address counts until the new one is confi
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before an address or a password is changed
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # of changes that a thief would make
 ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the edge writes X-Forwarded-For itself
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False  # accounts.limits has them, each counted in one step
 MFA_ADAPTER = "accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # the first administrator needs a second factor before the site can send mail
 MFA_FORMS = {
+    "authenticate": "accounts.codes.SecondFactorForm",
+    "reauthenticate": "accounts.codes.ReauthenticationForm",
+    "activate_totp": "accounts.codes.ActivationForm",
     "add_webauthn": "accounts.passkeys.AddForm",
     "login_webauthn": "accounts.passkeys.LoginForm",
     "authenticate_webauthn": "accounts.passkeys.SecondFactorForm",
@@ -196,7 +200,7 @@ MFA_FORMS = {
 # The administration is for staff with an authenticator app or a passkey. Off: for development alone.
 STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", True)
 
-# allauth limits how fast anybody may try, in Redis; this stops who goes on slowly, in PostgreSQL, per account and per address.
+# How fast anybody may try is limited in Redis; this stops who goes on slowly, in PostgreSQL, per account and per address.
 AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", 20)
 AXES_COOLOFF_TIME = dt.timedelta(hours=1)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import views as accounts
+from accounts.limits import limited
 from livestream import health, language, media, metrics, theme
 
 # the site's own login, whose attempts are limited
@@ -24,8 +25,8 @@ urlpatterns = [
     path("@<slug:name>/follow/", accounts.follow, name="follow"),
     path("@<slug:name>/follow/mail/", accounts.follow_by_mail, name="follow_by_mail"),
     path("media/<path:path>", media.picture, name="media"),
-    path("accounts/", include("accounts.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include(limited("accounts.urls"))),
+    path("accounts/", include(limited("allauth.urls"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("internal/metrics", metrics.of_pool),

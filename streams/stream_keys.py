@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
 
 from accounts.models import Channel
 from accounts.requests import SignedInRequest
@@ -63,14 +64,14 @@ def create(request: SignedInRequest, channel: Channel, now: dt.datetime) -> Http
     form = KeyForm(request.POST)
     if not form.is_valid():
         return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 400)
-    if not limits.KEYS_MADE.hit(str(request.user.pk)):
-        form.add_error(
-            "label", _("The key was not made: you made many within the last hour. Use one of them, or wait an hour.")
-        )
-        return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 429)
     try:
+        if not limits.KEYS_MADE.hit(str(request.user.pk)):
+            form.add_error(
+                "label", _("The key was not made: you made many within the last hour. Use one of them, or wait an hour.")
+            )
+            return keys_page(request, channel, now, form=form, status=200 if is_fragment(request) else 429)
         _key, text = StreamKey.issue(channel.pk, now, form.cleaned_data["label"], form.expires_at(now))
-    except PyMongoError:
+    except (PyMongoError, RedisError):
         logger.exception("no key was issued for channel %s", channel)
         failed = _("The key was not made: the key store did not answer.")
         return keys_page(request, channel, now, form=form, failed=failed)

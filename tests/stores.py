@@ -19,7 +19,7 @@ OWN_DATABASE = "pytest"
 
 @pytest.fixture
 def own_cache(settings: Settings) -> None:
-    """Limits count requests there, of every test and of the running site."""
+    """Sessions, and codes that were used, are kept there; the running site has accounts with the same numbers."""
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": f"test-{secrets.token_hex(8)}"}}
 
 

@@ -15,6 +15,7 @@ OURS = ("accounts", "streams", "interactions", "livestream", "deploy")
 # A row is for a module and what lies below it; the longest that fits counts. Each may import itself.
 MAY_IMPORT = {
     "accounts": "",
+    "accounts.limits": "accounts streams.addresses streams.limits",
     "streams.apps": "",
     "streams.hls": "",
     "streams.reasons": "",
@@ -184,6 +185,7 @@ MAY_IMPORT = {
     " interactions.transport",
     "interactions.hub": "interactions.metrics interactions.room interactions.room_log streams.logged",
     "interactions.limits": "interactions.bucket interactions.protocol streams.addresses",
+    "interactions.openings": "interactions.protocol streams.addresses streams.limits",
     "interactions.sdp": "",
     "interactions.fastlane": "",
     "interactions.peer": "interactions.fastlane interactions.metrics interactions.sdp interactions.transport streams.addresses",
@@ -193,7 +195,7 @@ MAY_IMPORT = {
     " interactions.protocol interactions.room interactions.room_log interactions.rules interactions.text",
     "interactions.identity": "",
     "interactions.chat": "streams.addresses streams.cache_client interactions.hub interactions.identity interactions.limits"
-    " interactions.peer interactions.room_log interactions.speech",
+    " interactions.openings interactions.peer interactions.room_log interactions.speech",
     "interactions.consumers": "streams.addresses streams.logged streams.moments"
     " interactions.chat interactions.fields interactions.inbox interactions.hub interactions.identity interactions.limits"
     " interactions.peer interactions.protocol interactions.room interactions.room_log interactions.rules"

@@ -30,7 +30,7 @@ def test_it_refuses_a_wrong_password(client: Client, alice: User) -> None:
 def test_it_stops_listening_to_somebody_who_guesses(client: Client, alice: User) -> None:
     for _ in range(5):
         log_in(client, alice.email, "wrong")
-    assert log_in(client, alice.email) == 200
+    assert log_in(client, alice.email) == 429
     assert client.get("/dashboard/").status_code == 302
 
 

@@ -6,7 +6,6 @@ import asyncio
 import datetime as dt
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -26,7 +25,7 @@ from streams.ingest import PublishEvent
 from streams.models import Broadcast, Refusal
 from streams.rtmp import Stream
 from streams.turns import Turns
-from tests.streams.rig import clean_queue, own_channel, random_id
+from tests.streams.rig import clean_queue, own_channel
 from tests.streams.rtmp_server import RtmpServer, rtmp_server
 
 __all__ = ["clean_queue", "rtmp_server"]
@@ -54,9 +53,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the running site's publishers, and of other tests'."""
-    monkeypatch.setattr(limits, "UNKNOWN_KEYS", replace(limits.UNKNOWN_KEYS, name=random_id()))
+def nobody_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Since another test."""
     monkeypatch.setattr(gate, "blocks", gate.Blocks())
 
 
