@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 NAME = "chat sockets"
 TIMES = 20  # a minute, for each that an address may have at one process: after a restart all come again, and some once more
+AT_A_TIME = 8  # each has a connection to Redis: else all of those who come at once would have one of their own
 
 
 class Openings:
@@ -34,13 +35,13 @@ class Openings:
             connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # annotated as what a URL may say
         )
         self._limiter = FixedWindowRateLimiter(storage)
-        self._turn = asyncio.Lock()  # else each of those who come at once would have a connection to Redis of its own
+        self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def count(self, address: str) -> None:
         """Raises Refused: rate. While Redis is away, everybody is let in."""
         who = network(address)
         try:
-            async with asyncio.timeout(settings.STORE_TIMEOUT_S), self._turn:
+            async with asyncio.timeout(settings.STORE_TIMEOUT_S), self._turns:
                 if await self._limiter.hit(self.rate, NAME, who):
                     return
                 until = (await self._limiter.get_window_stats(self.rate, NAME, who)).reset_time

@@ -111,7 +111,7 @@ MAY_IMPORT = {
     " streams.models streams.refusals streams.schedule streams.stream_keys",
     "streams.past": "accounts streams.dashboard streams.documents streams.figures streams.models streams.reasons",
     "streams.api": "accounts streams.audience streams.broadcasts streams.directory streams.documents streams.figures"
-    " streams.following streams.forms streams.models streams.stream_keys",
+    " streams.following streams.forms streams.limits streams.models streams.stream_keys",
     "streams.admin": "accounts streams.broadcast_facts streams.models streams.documents streams.report_admin",
     "streams.urls": "streams.embed streams.following streams.past streams.report_views streams.stream_keys"
     " streams.stream_page streams.views",

@@ -9,14 +9,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.pages import Paged
 from accounts.api.strict import Choice, Conflict, Strict, Text
 from accounts.api.views import ApiView
-from accounts.models import ApiToken
+from accounts.models import ApiToken, User
+from streams import limits
 from streams.api.channels import own
 from streams.documents import StreamKey
 from streams.forms import LIFETIMES
@@ -50,6 +51,12 @@ class NewKey(Strict):
     )
 
 
+def count(user: User) -> None:
+    """With those that are made by the page."""
+    if not limits.KEYS_MADE.hit(str(user.pk)):
+        raise Throttled(limits.KEYS_MADE.wait_s(str(user.pk)))
+
+
 class KeysView(ApiView):
     lists = True
     scopes: ClassVar = {"GET": ApiToken.Scope.KEYS, "POST": ApiToken.Scope.KEYS}
@@ -69,6 +76,7 @@ class KeysView(ApiView):
         wanted, channel, now = self.given(NewKey), own(self.user), timezone.now()
         if sum(key.state(now) == "active" for key in StreamKey.of_channel(channel.pk)) >= MOST_KEYS:
             raise Conflict(_("There are {} keys that can be used: revoke one first.").format(MOST_KEYS))
+        count(self.user)
         lifetime = LIFETIMES.get(wanted["expires"])
         key, text = StreamKey.issue(channel.pk, now, wanted["label"], now + lifetime if lifetime else None)
         return Response(self.fresh(key, text), 201)

@@ -1,4 +1,4 @@
-"""Who guesses passwords is stopped, slowly or fast, and told so."""
+"""Who guesses passwords slowly is stopped as well, and told so."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ async def test_all_processes_count_together_whoever_comes_at_the_same_time(redis
     assert await let_in(processes[0], "2001:db8:0:1::1")
 
 
-async def test_those_who_come_at_once_share_a_connection(redis: Redis, named: Redis) -> None:
+async def test_those_who_come_at_once_share_few_connections(redis: Redis, named: Redis) -> None:
     counting = Openings(named, sockets_per_address=60)
     assert all(await asyncio.gather(*(let_in(counting, f"203.0.113.{number}") for number in range(200))))
     name = named.connection_pool.connection_kwargs["client_name"]
-    assert [each["name"] for each in await redis.client_list()].count(name) == 1
+    assert [each["name"] for each in await redis.client_list()].count(name) <= openings.AT_A_TIME
 
 
 async def test_while_redis_is_away_everybody_comes_in() -> None:

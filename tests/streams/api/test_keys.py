@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Channel, User
+from streams import limits
 from streams.api import keys
 from streams.documents import StreamKey, key_hash
 from tests.streams.api.conftest import Holder
@@ -39,6 +41,22 @@ def test_a_program_that_makes_ever_more_is_stopped(holder: Holder, channel: Chan
     monkeypatch.setattr(keys, "MOST_KEYS", 2)
     client = holder(channel.owner)
     assert [client.post(KEYS, {}, JSON).status_code for _ in range(3)] == [201, 201, 409]
+
+
+def test_so_many_keys_an_hour_are_made_whether_by_the_page_or_here(holder: Holder, channel: Channel) -> None:
+    for _ in range(19):
+        assert limits.KEYS_MADE.hit(str(channel.owner.pk))
+    client = holder(channel.owner)
+    answers = [client.post(KEYS, {}, JSON) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 429]
+    assert 0 < int(answers[-1]["Retry-After"]) <= 3600 and len(StreamKey.of_channel(channel.pk)) == 1
+
+
+def test_keys_that_cannot_be_counted_are_not_made(holder: Holder, channel: Channel, settings: Settings) -> None:
+    settings.CONTROL_REDIS_URL = "redis://127.0.0.1:1/0"
+    answer = holder(channel.owner).post(KEYS, {}, JSON)
+    assert answer.status_code == 503 and answer["Content-Type"] == "application/problem+json"
+    assert not StreamKey.of_channel(channel.pk)
 
 
 def test_who_has_no_channel_is_told_so(holder: Holder, db: None) -> None:
