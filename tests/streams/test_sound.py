@@ -377,6 +377,19 @@ async def test_silence_goes_on_in_a_new_era(redis: Redis, broadcast_id: str) -> 
     assert found[1].duration_ms == pytest.approx(1000, abs=PART_MS + FRAME_MS)
 
 
+async def test_what_has_come_when_the_publisher_leaves_is_stored_where_the_picture_has_begun_a_segment(
+    redis: Redis, broadcast_id: str
+) -> None:
+    pack = await sounding(redis, broadcast_id, await view_of(0, 2000, seen_ms=2200))
+    await push(pack, sound(0, 2100))
+    assert [segment.msn - FIRST_MSN for segment in await segments(redis, broadcast_id)] == [0]
+    await pack.end()
+    assert [segment.msn - FIRST_MSN for segment in await segments(redis, broadcast_id)] == [0, 1]
+    await pack.begin(AAC)
+    await push(pack, sound(2100, 2600))
+    assert await unbroken(redis, broadcast_id)
+
+
 async def test_silence_waits_for_a_picture(redis: Redis, broadcast_id: str) -> None:
     pack = await waiting(redis, broadcast_id, ClockView(now_ms))
     async with asyncio.timeout(0.5):
