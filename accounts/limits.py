@@ -1,4 +1,4 @@
-"""How often one may sign up, log in, guess, and change what an account hangs on; in the place of allauth's limits, which are off.
+"""How often one may sign up, log in, guess, and change what an account hangs on, in the place of allauth's limits.
 
 Too often is a page of its own; while Redis is away nobody can be counted, and nobody tries (503).
 """
