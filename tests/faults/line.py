@@ -26,7 +26,7 @@ class Line:
         self, url: str, source: str = "127.0.0.1", listener: socket.socket | None = None, quality: Quality = GOOD
     ) -> None:
         self.address, self.source, self.quality = urlsplit(url), source, quality
-        self.listener = listener or listening()
+        self.listener = listener or (listening() if quality == GOOD else narrow())
         self.listener.settimeout(LOOK_S)
         self.sockets: list[socket.socket] = []
         self.dark, self.over = threading.Event(), threading.Event()
@@ -89,8 +89,12 @@ class Line:
 
 
 def listening() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def narrow() -> socket.socket:
     """Whoever connects has small packets, so that the kernels keep no more than on a real line."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listening()
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, PACKET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
     return listener
