@@ -1,8 +1,8 @@
 """How often one address or user may do something, counted in Redis in one step for all processes.
 
 The site has no other: `accounts.limits` says what holds at sign-up, login and the account's pages, `livestream.throttles` for
-the API, `interactions.openings` for chat sockets; unknown stream keys and new ones are here. django-axes counts elsewhere: failed
-logins, in PostgreSQL, to stop who guesses too slowly for these.
+the API, `interactions.openings` for chat sockets; unknown stream keys and new ones are here. django-axes counts elsewhere:
+failed logins, in PostgreSQL, to stop who guesses too slowly for these.
 """
 
 from __future__ import annotations
