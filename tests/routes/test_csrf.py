@@ -11,7 +11,6 @@ EXEMPT = {
     "theme/": "nothing is at stake",
     "language/": "nothing is at stake",
     "accounts/mails-off/<str:token>/": "mail programs post there by themselves; the token in the address proves it",
-    "internal/rtmp/<str:secret>/<slug:boot>/": "the RTMP server, which has the secret",
     "api/schema/": "takes no POST",
     "api/docs/": "takes no POST",
 }
