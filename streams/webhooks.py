@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db import Error as DatabaseError
+from redis.exceptions import RedisError
 
 from streams import gate, ingest, logged, metrics, publishing
 from streams.ingest import BadEvent, PublishEvent
@@ -80,6 +82,9 @@ async def _answer(body: bytes, boot: str) -> Answer:
     except PublishRefused as refused:
         answer, outcome = _refusal(refused.reason), refused.reason
         log.info("publisher from %s refused: %s", event.addr, refused.reason)
+    except (DatabaseError, RedisError) as error:  # whoever has left is missed by the reconciler
+        answer, outcome = _refusal("unavailable"), "unavailable"
+        log.warning("%s of %s: %s", event.kind, event.session, type(error).__name__)
     metrics.hooks.labels(event.kind, outcome).inc()
     return answer
 

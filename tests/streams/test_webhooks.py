@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings as site
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from httpx import ASGITransport, AsyncClient, Response
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -339,6 +339,22 @@ async def test_without_stores_the_publisher_is_refused(
     settings.SEGMENTS_REDIS_URL = "redis://127.0.0.1:1/0"
     assert reasons(await call(nginx, "publish", key)) == (403, "unavailable")
     assert not await ask(Broadcast.objects.exists)
+
+
+async def test_while_a_store_is_away_an_end_is_refused_and_seen_later(
+    nginx: AsyncClient, rtmp_server: RtmpServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking = asyncio.create_task(call(nginx, "publish", key))
+    await encoders_come(rtmp_server)
+    await asking
+
+    def away(session: str, now: dt.datetime) -> bool:
+        raise OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broadcasts, "publisher_left", away)
+        assert reasons(await call(nginx, "publish_done", key)) == (403, "unavailable")
+    assert (await the_broadcast()).is_open
 
 
 # --- who guesses ----------------------------------------------------------------------------------------------------------
