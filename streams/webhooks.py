@@ -5,11 +5,12 @@ Publishers come back by the hundred: the middleware of pages would hold a thread
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 
 from streams import gate, ingest, logged, metrics, publishing
 from streams.ingest import BadEvent, PublishEvent
+from streams.models import Broadcast
 from streams.refusals import PublishRefused
 from streams.turns import NoTurn, Turns
 
@@ -53,7 +55,7 @@ async def hook(scope: Message, receive: Receive, send: Send) -> None:
     elif scope["method"] != "POST":
         await _send(POST_ONLY, send)
     else:
-        await _send(await _answer(await _body(receive), boot), send)
+        await _send(await _answer(await _body(receive), boot, receive), send)
 
 
 def _came_through_the_edge(scope: Message) -> bool:
@@ -70,7 +72,7 @@ async def _body(receive: Receive) -> bytes:
     return bytes(body)
 
 
-async def _answer(body: bytes, boot: str) -> Answer:
+async def _answer(body: bytes, boot: str, receive: Receive) -> Answer:
     try:
         event = ingest.parse(body, boot)
     except BadEvent as error:
@@ -78,7 +80,7 @@ async def _answer(body: bytes, boot: str) -> Answer:
         metrics.hooks.labels("unreadable", error.code).inc()
         return _refusal(error.code)
     try:
-        answer, outcome = await _heard(event)
+        answer, outcome = await _heard(event, receive)
     except PublishRefused as refused:
         answer, outcome = _refusal(refused.reason), refused.reason
         log.info("publisher from %s refused: %s", event.addr, refused.reason)
@@ -89,7 +91,7 @@ async def _answer(body: bytes, boot: str) -> Answer:
     return answer
 
 
-async def _heard(event: PublishEvent) -> tuple[Answer, str]:
+async def _heard(event: PublishEvent, receive: Receive) -> tuple[Answer, str]:
     """And what became of it, for the metrics. Raises PublishRefused."""
     if gate.blocks.holds(event):
         return _refusal("blocked"), "blocked"
@@ -98,12 +100,34 @@ async def _heard(event: PublishEvent) -> tuple[Answer, str]:
         if left:
             log.info("publisher %s left", event.session)
         return Answer(200, {"code": 0}), "left" if left else "of_nothing_open"
+    broadcast = await _while_asked(_in_turn(event), receive)
+    return Answer(302, {"code": 0}, broadcast.ingest_name), "accepted"
+
+
+async def _in_turn(event: PublishEvent) -> Broadcast:
     try:
         async with _turns.turn():
-            broadcast = await publishing.publish(event)
+            return await publishing.publish(event)
     except NoTurn:
         raise PublishRefused("unavailable") from None
-    return Answer(302, {"code": 0}, broadcast.ingest_name), "accepted"
+
+
+async def _while_asked(coming: Coroutine[Any, Any, Broadcast], receive: Receive) -> Broadcast:
+    """Nobody comes in for a server that has ended, or given up: its publisher is another's by now. Raises PublishRefused."""
+    tasks = asyncio.create_task(coming), asyncio.create_task(_hung_up(receive))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            raise PublishRefused("stopped")
+        return tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
 
 
 def _refusal(reason: str) -> Answer:

@@ -100,8 +100,8 @@ MAY_IMPORT = {
     "streams.publishing": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.database_time"
     " streams.gate streams.models streams.ingest streams.leases streams.limits streams.logged streams.refusals streams.rtmp"
     " streams.silence",
-    "streams.webhooks": "streams.gate streams.ingest streams.logged streams.metrics streams.publishing streams.refusals"
-    " streams.turns",
+    "streams.webhooks": "streams.gate streams.ingest streams.logged streams.metrics streams.models streams.publishing"
+    " streams.refusals streams.turns",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.logged streams.models"
     " streams.segment_cache",

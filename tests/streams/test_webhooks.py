@@ -368,6 +368,28 @@ async def test_who_would_have_his_turn_too_late_is_told_to_come_again(
     assert not await ask(Broadcast.objects.exists)
 
 
+async def test_nobody_comes_in_for_a_server_that_has_hung_up(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(1, patience_s=5)
+    monkeypatch.setattr(webhooks, "_turns", turns)
+    body = urlencode({"app": "live", "addr": "192.0.2.7", "clientid": CLIENT, "call": "publish", "name": key}).encode()
+    messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+    scope = {"path": f"/internal/rtmp/{site.RTMP_HOOK_SECRET}/{BOOT}/", "method": "POST", "headers": []}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async with turns.turn():
+        await webhooks.hook(scope, receive, send)
+    assert sent[0]["status"] == 403 and b"stopped" in sent[1]["body"]
+    assert not await ask(Broadcast.objects.exists)
+    async with turns.turn():
+        pass
+
+
 async def test_publishers_who_wait_for_their_encoders_hold_no_threads(
     nginx: AsyncClient, rtmp_server: RtmpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
