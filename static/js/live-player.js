@@ -233,10 +233,17 @@ class LivePlayer extends HTMLElement {
     this.#startLoad();
   }
 
-  // The site no longer makes it. hls.js has turned to another level by now; the last one stays.
+  // The site no longer makes it. hls.js has turned to another level by now, and would lose that one, too, if the numbers of
+  // levels changed before its playlist has come; the last one stays.
   #drop(index) {
     const hls = this.#hls;
-    hls.removeLevel(index);
+    const gone = hls.levels[index];
+    hls.once(Hls.Events.LEVEL_UPDATED, () => queueMicrotask(() => hls === this.#hls && this.#remove(gone)));
+  }
+
+  #remove(level) {
+    const hls = this.#hls;
+    hls.removeLevel(hls.levels.indexOf(level));
     this.#quality.offer(hls.levels, hls.allAudioTracks.length > 0);
     this.#choose();
   }
