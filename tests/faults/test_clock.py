@@ -31,7 +31,7 @@ BUSY_S = 0.5
 WAITS_S = 30
 ENOUGH_S = 240
 TIMEOUT_S = 1800  # shorter than the clock is off
-SHIFTS = pytest.mark.parametrize("shift", ["+1h", "-1h"])
+SHIFTS = pytest.mark.parametrize("shift", ["+1h", pytest.param("-1h", marks=pytest.mark.longest)])
 
 
 @pytest.fixture
