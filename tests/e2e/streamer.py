@@ -80,9 +80,12 @@ class Streamer:
 
     # what the site says
 
+    def api(self) -> httpx.Response:
+        return httpx.get(f"{self.site.url}/api/v1/channels/{self.name}/")
+
     @property
     def live(self) -> dict[str, Any] | None:
-        return httpx.get(f"{self.site.url}/api/v1/channels/{self.name}/").raise_for_status().json()["live"]
+        return self.api().raise_for_status().json()["live"]
 
     @property
     def is_live(self) -> bool:

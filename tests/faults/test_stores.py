@@ -193,6 +193,7 @@ def test_postgresql_away_costs_nobody_who_is_live_anything(
             wait(POSTGRESQL_AWAY_S - since(began))
             unaffected(fault, air, alice)
         began = time.monotonic()
+        until(lambda: mallory.api().is_success, PATIENCE_S)
         with mallory.on_air(inputs=SMALL):
             fault.at_most("another publisher is live again", since(began), BACK_S, "s")
             another = str(mallory.state()["id"])
