@@ -7,15 +7,14 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
 
 from streams import audience, beacon, logged, metrics, segment_cache
 from streams.addresses import PerAddress, PerMinute, TooMany
+from streams.asgi import Message, Receive, Send, body
 from streams.audience import NotCounted
 from streams.beacon import BadBeacon
 from streams.cache_client import segments
@@ -24,10 +23,6 @@ from streams.hls.playlist import BadQuery, Constants, Directives, Want
 from streams.watch import Timeout, Watch, Watches
 
 log = logging.getLogger(__name__)
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 START_S = 10.0  # how long a first request waits for a broadcast that is starting
 STATE_S = 10.0
@@ -165,7 +160,7 @@ class Origin:
             return Answer(403, b"Players tell of themselves from this site's own pages.\n")
         if not self._beacons.take(address, time.monotonic()):
             return Answer(429, b"This address tells more than its players would.\n", headers={"retry-after": "15"})
-        found = beacon.parse(await _body(receive))
+        found = beacon.parse(await body(receive, beacon.LONGEST_BYTES))
         return _viewers(await audience.tell(self.watches.redis, broadcast_id, address, found, _now_ms()))
 
     async def _state(self, name: str, after: str) -> Answer:
@@ -179,15 +174,6 @@ def _name(path: str) -> str:
     about = match.groupdict() if match else {}
     logged.note(request=request, **{name: value for name, value in about.items() if value})
     return request
-
-
-async def _body(receive: Receive) -> bytes:
-    """No more of it than a beacon may have, and a byte."""
-    body, more = b"", True
-    while more and len(body) <= beacon.LONGEST_BYTES:
-        message = await receive()
-        body, more = body + message.get("body", b""), message.get("more_body", False)
-    return body
 
 
 def _viewers(count: int, cache: str = "no-store") -> Answer:

@@ -10,7 +10,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -18,16 +18,13 @@ from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from streams import gate, ingest, logged, metrics, publishing
+from streams.asgi import Message, Receive, Send, body
 from streams.ingest import BadEvent, PublishEvent
 from streams.models import Broadcast
 from streams.refusals import PublishRefused
 from streams.turns import NoTurn, Turns
 
 log = logging.getLogger(__name__)
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 PATH = "/internal/rtmp/"  # SECRET/BOOT/
 AT_WORK = 24  # publishers in each process, most of whom wait for their encoders
@@ -55,26 +52,16 @@ async def hook(scope: Message, receive: Receive, send: Send) -> None:
     elif scope["method"] != "POST":
         await _send(POST_ONLY, send)
     else:
-        await _send(await _answer(await _body(receive), boot, receive), send)
+        await _send(await _answer(await body(receive, ingest.LONGEST_BODY), boot, receive), send)
 
 
 def _came_through_the_edge(scope: Message) -> bool:
     return any(name == b"x-edge" for name, _ in scope["headers"])
 
 
-async def _body(receive: Receive) -> bytes:
-    """No more of it than a hook may have, and a little."""
-    message = await receive()
-    body = bytearray(message.get("body", b""))
-    while message.get("more_body") and len(body) <= ingest.LONGEST_BODY:
-        message = await receive()
-        body += message.get("body", b"")
-    return bytes(body)
-
-
-async def _answer(body: bytes, boot: str, receive: Receive) -> Answer:
+async def _answer(heard: bytes, boot: str, receive: Receive) -> Answer:
     try:
-        event = ingest.parse(body, boot)
+        event = ingest.parse(heard, boot)
     except BadEvent as error:
         log.info("publisher refused: %s", error.code)
         metrics.hooks.labels("unreadable", error.code).inc()
@@ -136,9 +123,9 @@ def _refusal(reason: str) -> Answer:
 
 async def _send(answer: Answer, send: Send) -> None:
     """A Location that is no URL: the server takes it as the stream's new name."""
-    body = json.dumps(answer.words).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    words = json.dumps(answer.words).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(words)).encode())]
     if answer.name:
         headers.append((b"location", answer.name.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": words})

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "streams.cache_scripts": "streams.hls",
     "streams.addresses": "",
     "streams.turns": "",
+    "streams.asgi": "",
     "streams.beacon": "",
     "streams.audience": "streams.addresses streams.beacon streams.segment_cache",
     "streams.figures": "streams.moments streams.audience streams.documents streams.models",
@@ -79,9 +80,8 @@ MAY_IMPORT = {
     " streams.thumbnails streams.announcements streams.cache_writer streams.deferred streams.records"
     " streams.broadcasts streams.capacity streams.encoder streams.leases streams.reconcile streams.rtmp streams.segment_cache"
     " streams.worker streams.models streams.ladder streams.metrics",
-    "streams.origin": "streams.addresses streams.audience streams.beacon streams.hls streams.cache_client streams.logged"
-    " streams.metrics"
-    " streams.segment_cache streams.watch",
+    "streams.origin": "streams.addresses streams.asgi streams.audience streams.beacon streams.hls streams.cache_client"
+    " streams.logged streams.metrics streams.segment_cache streams.watch",
     "streams.directory": "accounts streams.audience streams.models",
     "streams.embed": "accounts",
     "streams.forms": "accounts",
@@ -100,8 +100,8 @@ MAY_IMPORT = {
     "streams.publishing": "streams.addresses streams.admission streams.announcements streams.broadcasts streams.database_time"
     " streams.gate streams.models streams.ingest streams.leases streams.limits streams.logged streams.refusals streams.rtmp"
     " streams.silence",
-    "streams.webhooks": "streams.gate streams.ingest streams.logged streams.metrics streams.models streams.publishing"
-    " streams.refusals streams.turns",
+    "streams.webhooks": "streams.asgi streams.gate streams.ingest streams.logged streams.metrics streams.models"
+    " streams.publishing streams.refusals streams.turns",
     "streams.views": "accounts streams.directory streams.embed streams.forms streams.models",
     "streams.health": "streams.advice streams.audience streams.ladder streams.leases streams.logged streams.models"
     " streams.segment_cache",
