@@ -110,8 +110,23 @@ export class SegmentAbr extends Hls.DefaultConfig.abrController {
 export class SegmentStream extends Hls.DefaultConfig.streamController {
   getFragmentAtPosition(bufferEnd, end, details) {
     const segment = super.getFragmentAtPosition(bufferEnd, end, details);
-    if (!segment || !this.fragPrevious || this.fragPrevious.level === segment.level) return segment;
-    const segments = [...details.fragments, details.fragmentHint];
-    return segments.find((candidate) => candidate?.end > bufferEnd + details.partTarget / 2) ?? null;
+    if (!segment || !this.fragPrevious || this.fragPrevious.level === segment.level) return pastGaps(segment, details);
+    return listed(details).find((candidate) => candidate.end > bufferEnd + details.partTarget / 2) ?? null;
   }
+}
+
+export class SoundStream extends Hls.DefaultConfig.audioStreamController {
+  getFragmentAtPosition(bufferEnd, end, details) {
+    return pastGaps(super.getFragmentAtPosition(bufferEnd, end, details), details);
+  }
+}
+
+// A rendition that had not reached the last segment of a publisher's session has a gap in its place. hls.js would ask for that
+// one first, and then load no parts until a whole segment has come.
+function pastGaps(segment, details) {
+  return segment?.gap ? (listed(details).find(({ sn, gap }) => sn > segment.sn && !gap) ?? null) : segment;
+}
+
+function listed({ fragments, fragmentHint }) {
+  return fragmentHint ? [...fragments, fragmentHint] : fragments;
 }

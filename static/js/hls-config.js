@@ -1,12 +1,13 @@
 // What hls.js is told. How far behind live to play is not here: the playlist says it, and live/latency keeps it.
 
-import { ABR_CONFIG, SegmentAbr, SegmentStream } from "live/abr";
+import { ABR_CONFIG, SegmentAbr, SegmentStream, SoundStream } from "live/abr";
 import { HeldPlaylists } from "live/held-playlists";
 
 export const HLS_CONFIG = {
   ...ABR_CONFIG,
   abrController: SegmentAbr,
   streamController: SegmentStream,
+  audioStreamController: SoundStream,
   pLoader: HeldPlaylists,
   autoStartLoad: false, // the player begins when it has chosen a level
   lowLatencyMode: true,

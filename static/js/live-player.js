@@ -285,17 +285,17 @@ class LivePlayer extends HTMLElement {
       this.distance ??= new Distance(details);
       const behind = latency(video, details) - this.distance.target;
       this.#liveButton.show({ isLive: !video.paused && behind < BEHIND_S, behind });
-      if (this.#isAwaited && !video.paused && !video.seeking) this.#goOn();
+      if (this.#isAwaited && !video.paused) this.#goOn();
       if (this.#state.state === "live" && !video.paused && !video.seeking) this.#keepDistance();
     }
   }
 
-  // With the publisher's first part after their return. A browser that has run dry would wait for two seconds of it; after a
-  // seek it does not.
+  // As soon as a part of the publisher's newest session is listed: a browser that has run dry would wait for two seconds of it;
+  // after a seek it does not. hls.js may have sought a little further already, in vain.
   #goOn() {
     const { video, details } = this;
-    const to = Math.max(video.currentTime, newest(details));
-    if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || buffered(video, to) < details.partTarget / 2) return;
+    const to = newest(details);
+    if (video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA || to < video.currentTime - details.partTarget) return;
     this.#isAwaited = false;
     video.currentTime = to;
   }

@@ -17,7 +17,8 @@ export function reach({ currentTime }, details) {
   return details.edge + Math.min(details.age, details.partTarget) - currentTime;
 }
 
-// Where the newest session of the publisher begins.
-export function newest({ fragments }) {
-  return fragments.find(({ cc }) => cc === fragments.at(-1).cc).start;
+// Where the newest session of the publisher begins. Its first segment is open: hls.js keeps that one apart.
+export function newest({ fragments, fragmentHint }) {
+  const last = fragmentHint ?? fragments.at(-1);
+  return (fragments.find(({ cc }) => cc === last.cc) ?? last).start;
 }

@@ -126,6 +126,10 @@ class Stream:
         msn, part = media.next_part
         return self.media(name, msn=msn, part=part)
 
+    def begins(self, name: str = "source") -> Media:
+        """Its playlist with the first part of its next segment, as soon as that is listed."""
+        return self.media(name, msn=self.media(name).segments[-1].msn + 1, part=0)
+
     def with_segments(self, name: str, count: int = 2) -> Media:
         """Its playlist, once it lists that many complete segments with media."""
         media = self.media(name)

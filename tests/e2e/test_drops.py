@@ -28,6 +28,7 @@ NOTICED_S = 5
 IDLE_S = 10  # then the RTMP server drops who is silent
 ON_PAGE_S = 1.5  # a browser that has run dry waits for two seconds by itself
 AT_ONCE_S = 8
+BEFORE_A_KEYFRAME_S = 1.65  # after the first part of a segment of two seconds has been listed
 SHORT_S = 5
 RELISTED_S = 10  # with its second keyframe, and what the edge keeps
 PLAYLISTS = re.compile(r"/hls/\w+/\w+/playlist\.m3u8")
@@ -94,6 +95,28 @@ def test_a_publisher_that_was_killed_comes_back_with_another_size(watcher: Watch
                 assert {segment.init for segment in media.segments if segment.era == media.segments[-1].era} - {
                     segment.init for segment in before[name].segments
                 }, name
+
+
+def test_a_publisher_who_was_lost_with_a_keyframe_is_seen_at_once(watcher: Watcher, alice: Streamer) -> None:
+    """The sound has a gap where the picture has begun a last segment: hls.js loads no parts after one by itself."""
+    watcher.open(alice)
+    with httpx.Client(timeout=15) as client, alice.on_air(inputs=SMALL) as publisher:
+        watcher.watch(SETTLED_S)
+        stream, broadcast_id = Stream(alice, client), alice.state()["id"]
+        stream.begins()
+        watcher.page.wait_for_timeout(BEFORE_A_KEYFRAME_S * 1000)
+        os.kill(publisher.process.pid, signal.SIGKILL)
+        until(lambda: is_in_state(alice, "reconnecting"), NOTICED_S)
+        picture, sound = (stream.media(name).segments[-1].msn for name in ("source", "audio"))
+        print(f"last segments: picture {picture}, sound {sound}")
+        until(lambda: watcher.is_dry, NOTICED_S)
+        watcher.forget()
+        with alice.publish(inputs=LARGER):
+            until(lambda: is_in_state(alice, "live"), AT_ONCE_S)
+            live_at = time.time()
+            goes_on(watcher, alice, broadcast_id)
+            print(f"on the page {watcher.seen['firstAt'] - live_at:.2f} s after it was live")
+            assert watcher.seen["firstAt"] - live_at < ON_PAGE_S
 
 
 def test_a_player_whose_playlists_are_503_asks_once_a_second_and_goes_on(watcher: Watcher, alice: Streamer) -> None:

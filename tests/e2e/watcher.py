@@ -101,6 +101,11 @@ class Watcher:
     def seen(self) -> dict[str, Any]:
         return self.page.evaluate(SEEN)
 
+    @property
+    def is_dry(self) -> bool:
+        """Nothing more has come that could be shown."""
+        return bool(self.page.evaluate("() => document.querySelector('live-player').video.readyState < 3"))
+
     def forget(self) -> None:
         """Counts from 0 again; that this works says that the page was not loaded anew."""
         self.page.evaluate("window.forget()")
