@@ -52,8 +52,9 @@ class Line:
             assert self.address.hostname and self.address.port
             far = socket.create_connection((self.address.hostname, self.address.port), source_address=(self.source, 0))
             self.sockets += [near, far]
+            for each in (near, far):  # before either is carried, since then the other may close it
+                each.settimeout(LOOK_S)
             for one, other, quality in ((near, far, self.quality), (far, near, GOOD)):
-                one.settimeout(LOOK_S)
                 stream = Stream(quality, random.Random(SEED))
                 self.threads.append(threading.Thread(target=self._carry, args=(one, other, stream)))
                 self.threads[-1].start()
