@@ -1,4 +1,4 @@
-"""All rooms of one process, and the one subscription that keeps them up to date."""
+"""All rooms of one process, and what keeps them up to date."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from interactions import metrics, room_log
 from interactions.room import Room
 from interactions.room_log import LOG_ITEMS, Entry, Refused, Restored, State
 from streams import logged
+from streams.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
 OPEN_S = 3
-QUIET_S = 5
-RETRY_S = 0.5
 REACTIONS_S = 0.25
 HERE_S = 5
 IDLE_S = 60
@@ -53,8 +52,7 @@ class Hub:
         self._opening: dict[str, asyncio.Task[Room]] = {}
         self._loaded: dict[str, asyncio.Event] = {}
         self._seen: dict[str, Seen] = {}
-        self._pubsub = redis.pubsub()
-        self._connecting = asyncio.Lock()  # two who connect at once would get a connection each, and one would go unheard
+        self._subscription = Subscription(redis, "control", self._followed, self._deliver)
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- coming and going -------------------------------------------------------------------------------------------------
@@ -75,9 +73,8 @@ class Hub:
         loaded = self._loaded[name] = asyncio.Event()
         room = self.rooms[name] = Room(name)
         try:
-            if not self._start():
-                async with self._connecting:
-                    await self._pubsub.subscribe(*_channels(name))
+            self._start()
+            await self._subscription.follow(*_channels(name))
             async with asyncio.timeout(OPEN_S):
                 await loaded.wait()
         except BaseException as error:
@@ -99,55 +96,33 @@ class Hub:
         for kept in (self.rooms, self._loaded, self._left_at, self._seen):
             kept.pop(name, None)
 
-    # --- listening --------------------------------------------------------------------------------------------------------
-
-    def _start(self) -> bool:
-        """Listen, to all rooms that there are by now. False where it has been started before."""
-        if self._tasks:
-            return False
-        with logged.apart():
-            self._tasks = [asyncio.create_task(each) for each in (self._listen(), self._show_reactions(), self._look())]
-        return True
+    def _start(self) -> None:
+        if not self._tasks:
+            with logged.apart():
+                self._tasks = [asyncio.create_task(each) for each in (self._show_reactions(), self._look())]
 
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        await self._pubsub.aclose()
+        await self._subscription.close()
 
-    async def _listen(self) -> None:
-        while True:
-            with logged.logged():
-                await self._listen_until_it_fails()
-            await asyncio.sleep(RETRY_S)
+    # --- what is announced ------------------------------------------------------------------------------------------------
 
-    async def _listen_until_it_fails(self) -> None:
-        try:
-            await self._hear()
-        except RedisError as error:
-            log.warning("control Redis: %s; trying again", type(error).__name__)
-        except Exception:  # what another version announced, say: a process that is deaf would look alive
-            log.exception("an announcement was not understood; listening on")
+    def _followed(self) -> list[str]:
+        return [channel for name in self.rooms for channel in _channels(name)]
 
-    async def _hear(self) -> None:
-        """Each subscription is answered, and then all is read that may have been missed before."""
-        async with self._connecting:
-            if self.rooms:
-                await self._pubsub.subscribe(*(channel for name in self.rooms for channel in _channels(name)))
-        while True:
-            message = await self._pubsub.get_message(timeout=QUIET_S)
-            if message is None:
-                continue
-            kind, _, name = message["channel"].decode().partition(":")
-            if room := self.rooms.get(name):
-                try:
-                    await self._deliver(room, kind, message["type"], message["data"])
-                except Exception:
-                    logged.note(room=name)  # for the line that says so
-                    raise
+    async def _deliver(self, kind: str, channel: str, data: bytes | int) -> None:
+        about, _, name = channel.partition(":")
+        if room := self.rooms.get(name):
+            try:
+                await self._take_in(room, about, kind, data)
+            except Exception:
+                logged.note(room=name)  # for the line that says so
+                raise
 
-    async def _deliver(self, room: Room, channel: str, kind: str, data: bytes | int) -> None:
+    async def _take_in(self, room: Room, channel: str, kind: str, data: bytes | int) -> None:
         if kind == "subscribe" and channel == "chat":
             await self._load(room)
         elif not isinstance(data, bytes):
@@ -211,7 +186,7 @@ class Hub:
                 with logged.logged(room=room.name):
                     await self._look_after(room)
             self._publish()
-            await self._forget_idle()
+            self._forget_idle()
 
     async def _look_after(self, room: Room) -> None:
         try:
@@ -243,17 +218,13 @@ class Hub:
         elif seen and (seen.n > room.heard or state.n < seen.heard):
             await self._load(room, anew=state.n < seen.heard)
 
-    async def _forget_idle(self) -> None:
+    def _forget_idle(self) -> None:
         now = time.monotonic()
         for name, room in list(self.rooms.items()):
             if room.sessions or name in self._opening:
                 self._left_at.pop(name, None)
             elif now - self._left_at.setdefault(name, now) > IDLE_S:
                 self._forget(name)
-        async with self._connecting:
-            known = {channel.encode() for name in self.rooms for channel in _channels(name)}
-            if forgotten := self._pubsub.channels.keys() - known:
-                await self._pubsub.unsubscribe(*forgotten)
 
 
 def _channels(name: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""One process's view of the broadcasts that are being watched: one Redis subscription, whatever the number of viewers."""
+"""One process's view of the broadcasts that are being watched, whatever the number of viewers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from streams import logged, metrics, segment_cache
 from streams.hls import playlist
 from streams.hls.timeline import BadRecord, Timeline, decode
 from streams.segment_cache import Master
+from streams.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
 PAGES = "live:*"
 OPEN_S = 3
 IDLE_S = 60
-QUIET_S = 5
-RETRY_S = 0.5
 # Requests for different things that wait at the same time. Each keeps two of the edge's threads (250 per core); a broadcast
 # that is watched needs a dozen, and its page one or two.
 HELD_PER_CORE = 60
@@ -135,7 +134,7 @@ class Watch:
 
 
 class Watches:
-    """Every watched broadcast, and the one subscription that keeps them up to date."""
+    """Every watched broadcast, and what keeps them up to date."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -145,9 +144,7 @@ class Watches:
         cores = os.cpu_count() or 1
         self._room = asyncio.Semaphore(HELD_PER_CORE * cores)
         self._pages_room = asyncio.Semaphore(PAGES_HELD_PER_CORE * cores)
-        self._pubsub = redis.pubsub()
-        self._connecting = asyncio.Lock()  # two who connect at once would get a connection each, and one would go unheard
-        self._listening: asyncio.Task[None] | None = None
+        self._subscription = Subscription(redis, "segments", self._followed, self._deliver, PAGES)
 
     async def get(self, broadcast_id: str) -> Watch | None:
         """None where there is no such broadcast."""
@@ -165,9 +162,7 @@ class Watches:
             return None
         watch = self._watches[broadcast_id] = Watch(self.redis, broadcast_id, self._room)
         try:
-            if not self._listen():
-                async with self._connecting:
-                    await self._pubsub.subscribe(_channel(broadcast_id))
+            await self._subscription.follow(_channel(broadcast_id))
             await watch.wait_for(lambda: watch.loaded, OPEN_S)
         except (RedisError, Timeout):
             self._watches.pop(broadcast_id, None)
@@ -186,7 +181,7 @@ class Watches:
                 return await self._changed_page(channel, after, timeout_s)
 
     async def _changed_page(self, channel: str, after: str, timeout_s: float) -> dict[str, Any] | None:
-        self._listen()
+        self._subscription.begin()
         changed = asyncio.Event()
         waiters = self._pages.setdefault(channel, set())
         waiters.add(changed)
@@ -206,41 +201,8 @@ class Watches:
             if not waiters:
                 self._pages.pop(channel, None)
 
-    def _listen(self) -> bool:
-        """Start listening, to all that is watched by now. False where it has been started before."""
-        if self._listening is not None:
-            return False
-        self._listening = asyncio.create_task(self._listen_for_ever())
-        return True
-
-    async def _listen_for_ever(self) -> None:
-        while True:
-            with logged.apart():
-                await self._listen_until_it_fails()
-            await asyncio.sleep(RETRY_S)
-
-    async def _listen_until_it_fails(self) -> None:
-        try:
-            await self._hear()
-        except RedisError as error:
-            log.warning("segments Redis: %s; trying again", type(error).__name__)
-        except Exception:  # what another version announced, say: a process that is deaf would look alive
-            log.exception("an announcement was not understood; listening on")
-
-    async def _hear(self) -> None:
-        """Each subscription is answered, and then all is read that may have been missed before."""
-        async with self._connecting:
-            await self._pubsub.psubscribe(PAGES)
-            if self._watches:
-                await self._pubsub.subscribe(*map(_channel, self._watches))
-        looked_at = time.monotonic()
-        while True:
-            message = await self._pubsub.get_message(timeout=QUIET_S)
-            if message is not None:
-                await self._deliver(message["type"], message["channel"].decode(), message["data"])
-            if time.monotonic() - looked_at >= QUIET_S:
-                looked_at = time.monotonic()
-                await self._forget_idle()
+    async def close(self) -> None:
+        await self._subscription.close()
 
     async def _deliver(self, kind: str, channel: str, data: bytes | int) -> None:
         _, _, name = channel.partition(":")
@@ -256,13 +218,11 @@ class Watches:
             for changed in self._pages.get(channel, ()):
                 changed.set()
 
-    async def _forget_idle(self) -> None:
+    def _followed(self) -> list[str]:
+        """Of what is watched: that ends where nobody has asked for it lately."""
         now = time.monotonic()
         self._watches = {i: watch for i, watch in self._watches.items() if watch.waiting or now - watch.used_at <= IDLE_S}
-        async with self._connecting:
-            watched = {_channel(broadcast_id).encode() for broadcast_id in self._watches}
-            if forgotten := self._pubsub.channels.keys() - watched:
-                await self._pubsub.unsubscribe(*forgotten)
+        return [_channel(broadcast_id) for broadcast_id in self._watches]
 
 
 async def _tell(watch: Watch, kind: str, data: bytes | int) -> None:

@@ -39,7 +39,8 @@ MAY_IMPORT = {
     " streams.segment_cache",
     "streams.clock": "streams.hls streams.cache_scripts streams.segment_cache",
     "streams.measure": "streams.hls",
-    "streams.watch": "streams.hls streams.logged streams.metrics streams.segment_cache",
+    "streams.subscription": "streams.logged",
+    "streams.watch": "streams.hls streams.logged streams.metrics streams.segment_cache streams.subscription",
     "streams.packager": "streams.hls streams.ladder streams.clock streams.cache_scripts streams.cache_writer"
     " streams.segment_cache",
     "streams.source": "streams.hls streams.ladder streams.measure streams.clock streams.packager streams.cache_writer",
@@ -183,7 +184,7 @@ MAY_IMPORT = {
     "interactions.backlog": "interactions.protocol interactions.room_log",
     "interactions.room": "interactions.backlog interactions.metrics interactions.protocol interactions.room_log"
     " interactions.transport",
-    "interactions.hub": "interactions.metrics interactions.room interactions.room_log streams.logged",
+    "interactions.hub": "interactions.metrics interactions.room interactions.room_log streams.logged streams.subscription",
     "interactions.limits": "interactions.bucket interactions.protocol streams.addresses",
     "interactions.openings": "interactions.protocol streams.addresses streams.limits",
     "interactions.sdp": "",

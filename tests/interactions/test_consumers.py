@@ -542,16 +542,14 @@ async def test_what_all_share_is_of_no_socket_though_one_began_it(
     server: Server, redis: Redis, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "HERE_S", 0.05)
-    monkeypatch.setattr(hub, "RETRY_S", 0.05)
     async with client(server, room, headers={"Cookie": f"sessionid={SECRET}"}) as guest:
         await guest.hello()
-        with json_of("interactions.hub") as written:
+        with json_of("streams.subscription") as heard, json_of("interactions.hub") as looked:
             await redis.publish(room_log.channel(room), "no such thing")
             monkeypatch.setattr(server.chat.hub, "_check", None)
             async with asyncio.timeout(SOON_S):
-                while len({line["message"] for line in written.lines}) < 2:
+                while not (heard.text and looked.text):
                     await asyncio.sleep(0.02)
-    heard = next(line for line in written.lines if line["message"].startswith("an announcement"))
-    looked = next(line for line in written.lines if line["message"].startswith(f"room {room}"))
-    assert heard["room"] == looked["room"] == room
-    assert "request" not in heard | looked
+    assert heard.last["message"].startswith("an announcement") and looked.last["message"].startswith(f"room {room}")
+    assert heard.last["room"] == looked.last["room"] == room
+    assert "request" not in heard.last | looked.last

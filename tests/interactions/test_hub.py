@@ -17,6 +17,7 @@ from interactions.chat import Chat
 from interactions.hub import Hub
 from interactions.protocol import Refused
 from interactions.room_log import Restored
+from streams import subscription
 from streams.cache_client import control
 from tests.interactions.rig import (
     SETTINGS,
@@ -107,6 +108,7 @@ async def test_a_room_that_everybody_has_left_is_forgotten(
 ) -> None:
     monkeypatch.setattr(hubs, "HERE_S", 0.05)
     monkeypatch.setattr(hubs, "IDLE_S", 0.1)
+    monkeypatch.setattr(subscription, "QUIET_S", 0.05)
     await hub.enter(room)
     await until(lambda: not hub.rooms)
 
@@ -122,7 +124,7 @@ async def test_a_room_that_everybody_has_left_is_forgotten(
 async def test_a_process_that_has_gone_deaf_notices(hub: Hub, redis: Redis, room: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "HERE_S", 0.1)
     found = await hub.enter(room)
-    await hub._pubsub.unsubscribe(room_log.channel(room))
+    await hub._subscription._pubsub.unsubscribe(room_log.channel(room))
     await asyncio.sleep(0.1)
     await say(redis, room, "hi")
     await until(lambda: found.heard == 1)

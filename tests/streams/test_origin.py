@@ -36,10 +36,7 @@ async def app() -> AsyncIterator[Origin]:
     app = Origin()
     yield app
     if app._watches:
-        if app._watches._listening:
-            app._watches._listening.cancel()
-            await asyncio.gather(app._watches._listening, return_exceptions=True)
-        await app._watches._pubsub.aclose()
+        await app._watches.close()
         await app._watches.redis.aclose()
 
 

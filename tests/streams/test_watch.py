@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from streams import logged, segment_cache, watch
+from streams import logged, segment_cache, subscription, watch
 from streams.cache_writer import Writer
 from streams.hls.playlist import Constants
 from streams.watch import Timeout, Watch, Watches
@@ -33,10 +33,7 @@ async def own(broadcast_id: str) -> AsyncIterator[Redis]:
 async def watches(own: Redis) -> AsyncIterator[Watches]:
     watches = Watches(own)
     yield watches
-    if watches._listening:
-        watches._listening.cancel()
-        await asyncio.gather(watches._listening, return_exceptions=True)
-    await watches._pubsub.aclose()
+    await watches.close()
 
 
 async def live(redis: Redis, broadcast_id: str) -> dict[str, Writer]:
@@ -185,7 +182,7 @@ async def test_a_record_of_another_version_stops_nothing(watches: Watches, redis
 async def test_a_line_of_who_listens_is_about_what_it_heard_and_nobody_s_request(
     watches: Watches, redis: Redis, broadcast_id: str, hurried: None
 ) -> None:
-    with json_of("streams.watch") as written:
+    with json_of("streams.subscription") as written:
         with logged.logged(request="bob", broadcast="another"):
             writers = await live(redis, broadcast_id)
             found = await opened(watches, broadcast_id)
@@ -240,7 +237,7 @@ async def test_a_playlist_is_written_once_for_all_who_read_it(watches: Watches, 
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "QUIET_S", 0.05)
+    monkeypatch.setattr(subscription, "QUIET_S", 0.05)
     monkeypatch.setattr(watch, "IDLE_S", 0.2)
 
 
