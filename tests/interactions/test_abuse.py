@@ -44,6 +44,7 @@ __all__ = ["moderation", "on_loopback", "redis", "room", "server"]
 MALLORY = 19
 WEBRTC_STRING = 51
 OTHERS_P95_S = 0.5
+AHEAD = 20  # messages
 
 
 @pytest.fixture
@@ -181,12 +182,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "PATIENCE_S", 1.0)
 
 
-async def chatter(redis: Redis, room: str, until: Callable[[], bool]) -> int:
-    """Long messages, one after the other; how many there were."""
+async def chatter(redis: Redis, room: str, guest: Client, until: Callable[[], bool]) -> int:
+    """Long messages, no faster than the guest reads them; how many there were."""
+    before = guest.last
     for number in range(4000):
         if until():
             return number
         await say(redis, room, f"{number} " + "🙂" * 490, by=f"u{number % 200}")
+        await guest.until(lambda: guest.last >= before + number - AHEAD)  # noqa: B023 asked at once
     raise AssertionError("it was never closed")
 
 
@@ -206,7 +209,7 @@ async def test_a_websocket_that_is_never_read_is_closed(
             largest = max([largest, *(session.transport.buffered for session in here)])
             return len(here) == 1
 
-        said = await chatter(redis, room, gone)
+        said = await chatter(redis, room, guest, gone)
         assert largest < rooms.PAUSE_BYTES + 8192
         await guest.until(lambda: guest.last == said)
         assert len(guest.texts()) == said
@@ -223,7 +226,7 @@ async def test_a_peer_that_never_reads_is_closed_with_its_socket(
         await mallory.until(lambda: mallory.last == 1)
         far.stop_reading()
         here = server.chat.hub.rooms[room].sessions
-        said = await chatter(redis, room, lambda: len(here) == 1)
+        said = await chatter(redis, room, guest, lambda: len(here) == 1)
         assert await mallory.closed() == rooms.RESYNC_CODE
         await guest.until(lambda: guest.last == said + 1)
     assert not server.chat.peers.open
