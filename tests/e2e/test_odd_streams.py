@@ -20,7 +20,7 @@ from tests.e2e.waiting import until
 REASON_S = 15
 SILENCE_S = 25  # for one that sends nothing at all, and may be about to begin
 PATIENCE = 2  # on a busy machine
-RETRIES = 4  # new encoders that a broadcast may need there: one per rendition
+RETRIES = 8  # new encoders that a broadcast may need there: two per rendition, where the reconciler looks late
 
 KEYFRAME, OTHER, FRAME_MS = 1, 2, 33
 HEVC_HEADER = bytes.fromhex("0101600000009000000000005df000fcfdf8f800000f0320")  # HEVCDecoderConfigurationRecord
