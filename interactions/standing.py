@@ -54,14 +54,14 @@ def name_of(user: User) -> str:
 
 def role(user: User, channel: Channel | None) -> str | None:
     """In this room, or (None) on the site."""
-    if (by_right := _by_right(user, channel)) or channel is None:
+    if (by_right := _by_right(user, channel.owner_id if channel else None)) or channel is None:
         return by_right
     given = RoomRole.objects.filter(user=user, channel=channel).values_list("role", flat=True).first()
     return str(given) if given else None
 
 
-def _by_right(user: User, channel: Channel | None) -> str | None:
-    if channel and channel.owner_id == user.pk:
+def _by_right(user: User, owner_pk: int | None) -> str | None:
+    if user.pk == owner_pk:
         return "owner"
     return "staff" if moderates_site(user) else None
 
@@ -80,15 +80,17 @@ def rank(user: User, channel: Channel | None) -> Rank:
 
 
 def author(room: str, user_pk: int) -> Author:
-    """Who speaks there, in few queries: when chat restarts, all come at once. Raises Refused: no_room, sign_in."""
-    channel = channel_of(room)
-    given = RoomRole.objects.filter(user=OuterRef("pk"), channel=channel).values("role")
-    follows = Follow.objects.filter(user=OuterRef("pk"), channel=channel).values("created_at")
+    """Who speaks there, in one query: when chat restarts, all come at once. Raises Refused: no_room, sign_in."""
+    owner = Channel.objects.filter(name=room).values("owner")
+    given = RoomRole.objects.filter(user=OuterRef("pk"), channel__name=room).values("role")
+    follows = Follow.objects.filter(user=OuterRef("pk"), channel__name=room).values("created_at")
     active = User.objects.filter(pk=user_pk, is_active=True).select_related("channel")
-    user = active.annotate(given=Subquery(given), follows_since=Subquery(follows)).first()
+    user = active.annotate(owner=Subquery(owner), given=Subquery(given), follows_since=Subquery(follows)).first()
     if user is None:
         raise Refused("sign_in")
-    return Author(user.pk, name_of(user), _by_right(user, channel) or user.given, user.follows_since, user.date_joined)
+    if user.owner is None:
+        raise Refused("no_room")
+    return Author(user.pk, name_of(user), _by_right(user, user.owner) or user.given, user.follows_since, user.date_joined)
 
 
 def restricted(user: User, channel: Channel | None, now: dt.datetime) -> Restriction | None:
