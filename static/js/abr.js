@@ -121,10 +121,16 @@ export class SoundStream extends Hls.DefaultConfig.audioStreamController {
   }
 }
 
-// A rendition that had not reached the last segment of a publisher's session has a gap in its place. hls.js would ask for that
+// A rendition that had not reached the last segment of a publisher's session lists a gap in its place. hls.js would ask for that
 // one first, and then load no parts until a whole segment has come.
 function pastGaps(segment, details) {
-  return segment?.gap ? (listed(details).find(({ sn, gap }) => sn > segment.sn && !gap) ?? null) : segment;
+  if (!segment || !isGap(segment)) return segment;
+  return listed(details).find((candidate) => candidate.sn > segment.sn && !isGap(candidate)) ?? null;
+}
+
+// Its `gap` is set for others, too, of which hls.js has more to load.
+function isGap({ tagList }) {
+  return tagList.some(([tag]) => tag === "GAP");
 }
 
 function listed({ fragments, fragmentHint }) {
