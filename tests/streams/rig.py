@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -27,6 +28,7 @@ from streams.segment_cache import Master, Opening, Tick
 
 NOW = 1_700_000_000_000  # Unix ms: rules are given their time
 PART_MS = 350
+SOON_S = 2.0
 EXPECTED = ["source", "audio", "360p"]
 RATE = 48_000
 SOUND_FRAME = 1024
@@ -44,6 +46,12 @@ TONE = "-f lavfi -i sine=r=48000:d=5 -c:a aac"
 
 def now_ms() -> int:
     return int(time.time() * 1000)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 def random_id() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -11,11 +11,9 @@ from redis.asyncio import Redis
 from streams import subscription
 from streams.subscription import Subscription
 from tests.log_lines import json_of
-from tests.streams.rig import broadcast_id, cut, named, redis
+from tests.streams.rig import broadcast_id, cut, named, redis, until
 
 __all__ = ["broadcast_id", "redis"]
-
-SOON_S = 2.0
 
 
 class Listener:
@@ -32,8 +30,10 @@ class Listener:
         self.heard.append((kind, channel, data))
 
     async def follow(self, *channels: str) -> None:
+        """And waits until each is subscribed to."""
         self.followed.update(channels)
         await self.subscription.follow(*channels)
+        await until(lambda: all(map(self.times, channels)))
 
     @property
     def said(self) -> list[tuple[str, bytes | int]]:
@@ -58,18 +58,11 @@ async def listener(broadcast_id: str) -> AsyncIterator[Listener]:
         await found.subscription.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
 async def test_what_is_followed_at_once_is_heard_over_one_connection(
     listener: Listener, redis: Redis, broadcast_id: str
 ) -> None:
     channels = [f"{name}:{broadcast_id}" for name in ("one", "two", "three")]
     await asyncio.gather(*map(listener.follow, channels))
-    await until(lambda: all(listener.times(channel) for channel in channels))
     for channel in [*channels, f"all:{broadcast_id}:of it"]:
         await redis.publish(channel, b"hi")
     await until(lambda: len(listener.said) == 4)
@@ -80,7 +73,7 @@ async def test_a_lost_connection_is_made_again_and_says_that_something_may_have_
     listener: Listener, redis: Redis, broadcast_id: str
 ) -> None:
     await listener.follow(broadcast_id)
-    await until(lambda: listener.times(broadcast_id) == 1)
+    assert listener.times(broadcast_id) == 1
     with json_of("streams.subscription") as written:
         await cut(redis, broadcast_id)
         await until(lambda: listener.times(broadcast_id) > 1)
@@ -93,7 +86,7 @@ async def test_what_is_not_understood_is_logged_and_the_next_is_heard(
     listener: Listener, redis: Redis, broadcast_id: str
 ) -> None:
     await listener.follow(broadcast_id)
-    await until(lambda: listener.times(broadcast_id) == 1)
+    assert listener.times(broadcast_id) == 1
     with json_of("streams.subscription") as written:
         await redis.publish(broadcast_id, b"nonsense")
         await until(lambda: listener.times(broadcast_id) > 1)
@@ -107,7 +100,6 @@ async def test_what_is_no_longer_followed_is_unsubscribed_and_the_rest_is_not(
 ) -> None:
     kept = f"kept:{broadcast_id}"
     await listener.follow(broadcast_id, kept)
-    await until(lambda: bool(listener.times(kept)))
     listener.followed.discard(broadcast_id)
     await until(lambda: ("unsubscribe", broadcast_id) in [(kind, channel) for kind, channel, _ in listener.heard])
     await redis.publish(kept, b"hi")

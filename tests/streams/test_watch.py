@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
@@ -15,7 +15,7 @@ from streams.cache_writer import Writer
 from streams.hls.playlist import Constants
 from streams.watch import Timeout, Watch, Watches
 from tests.log_lines import json_of
-from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, cut, named, part, random_id, redis, variant
+from tests.streams.rig import EXPECTED, NOW, begun, broadcast_id, cut, named, part, random_id, redis, until, variant
 
 __all__ = ["broadcast_id", "redis"]
 
@@ -195,12 +195,6 @@ async def test_a_line_of_who_listens_is_about_what_it_heard_and_nobody_s_request
         await until(lambda: len(written.lines) == 2)
         assert "broadcast" not in written.last and "trying again" in written.last["message"]
     assert "request" not in written.lines[0] | written.lines[1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_a_lost_subscription_is_taken_up_again(watches: Watches, redis: Redis, broadcast_id: str) -> None:
